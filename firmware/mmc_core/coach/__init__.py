@@ -1,0 +1,1 @@
+"""Coach: features to events, one question per file, time as an argument, nothing allocated per block."""

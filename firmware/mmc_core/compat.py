@@ -1,0 +1,27 @@
+"""The one place that knows which interpreter runs the core.
+
+Out: `micropython` (for the decorator `@micropython.viper`, which the device's compiler recognises by its text),
+     `const`, and the pointer names that annotate viper functions. Under CPython the decorators return the function
+     unchanged and arrays are indexed as they are, so the same text is the specification.
+"""
+
+try:
+    import micropython
+    from micropython import const
+except ImportError:
+
+    class micropython:  # noqa: N801 - stands in for the module of that name
+        """CPython's stand-in: the decorators of the device's compiler, as identities."""
+
+        @staticmethod
+        def viper(function):
+            return function
+
+    def const(value):
+        return value
+
+
+# Viper reads these names at compile time; elsewhere they are plain annotations.
+ptr8 = ptr16 = ptr32 = None
+
+__all__ = ("const", "micropython", "ptr16", "ptr32", "ptr8")

@@ -1,0 +1,145 @@
+"""Messages of the sync protocol: one table of requests and replies, executed by both ends.
+
+In:    field values; or payload bytes of any content
+Out:   payload bytes; or field values, ValueError where they do not fit
+State: none
+Cost:  one small list per message
+Source: this file. FORMAT.md is generated from the table and the comment under each row
+"""
+
+import struct
+
+from mmc_core.compat import const
+
+PROTOCOL_MAJOR = const(1)
+PROTOCOL_MINOR = const(0)
+
+HELLO = const(0x01)
+STATUS = const(0x02)
+LIST = const(0x03)
+READ = const(0x04)
+ACKNOWLEDGE = const(0x05)
+SET_TIME = const(0x06)
+GET_SETTING = const(0x07)
+PUT_SETTING = const(0x08)
+CONTROL = const(0x09)
+REPLY = const(0x80)  # a reply's kind is its request's with this bit
+REFUSED = const(0xFF)
+
+# kind: (name, request codes, request fields, reply codes, reply fields); codes as in record.py, `*`: bytes to the end
+MESSAGES = {
+    HELLO: ("hello", "BB", "protocol_major protocol_minor", "BBBBttt",
+            "protocol_major protocol_minor format_major format_minor firmware device board"),
+    # protocol_major     -         sync protocol, major: the ends must agree
+    # protocol_minor     -         sync protocol, minor: the lesser one is spoken
+    # format_major       -         log format, major
+    # format_minor       -         log format, minor
+    # firmware           -         software version
+    # device             -         device's identity
+    # board              -         board's name
+    STATUS: ("status", "", "", "QQBBBHHHHHBB",
+             "uptime_ms utc_ms activity calibration_phase calibration_result session open_faults "
+             "ready_blocks free_blocks blocks fault motor"),
+    # uptime_ms          ms        since the device started
+    # utc_ms             ms        wall clock; 0: not set
+    # activity           -         0: preparing flash; 1: idle; 2: recording; 3: calibrating
+    # calibration_phase  -         0: none yet; 1: rest; 2, 3, 4: contraction 1, 2, 3; 5: done; 6: refused
+    # calibration_result -         0: good, else why it was refused, see calibrate.py; the channel in the high four bits
+    # session            -         number of the newest session
+    # open_faults        -         faults since the device started
+    # ready_blocks       blocks    erased ahead
+    # free_blocks        blocks    free for sessions
+    # blocks             blocks    size of the journal
+    # fault              -         code of the newest fault; 0: none
+    # motor              -         1: the motor runs
+    LIST: ("list", "H", "after_session", "HIBB", "session bytes state more"),
+    # after_session      -         the reply names the next session above this number
+    # session            -         its number; 0: there is none
+    # bytes              bytes     its size so far
+    # state              bits      bit 0: closed; bit 1: acknowledged
+    # more               -         1: later sessions exist
+    READ: ("read", "HII", "session offset count", "HI*", "session offset data"),
+    # session            -         session number
+    # offset             bytes     where to begin, from the session's first byte
+    # count              bytes     how much to send; it comes in as many replies as it takes
+    # data               -         bytes from `offset` on; none: the end was reached
+    ACKNOWLEDGE: ("acknowledge", "HI*", "session bytes sha256", "HB", "session result"),
+    # session            -         session number
+    # bytes              bytes     size that the host holds
+    # sha256             -         SHA-256 of them, 32 bytes
+    # result             -         0: verified, the device may free it; else see the results
+    SET_TIME: ("set_time", "Q", "utc_ms", "B", "result"),
+    # utc_ms             ms        wall clock, since 1970 UTC
+    # result             -         0: done
+    GET_SETTING: ("get_setting", "B", "index", "Bit", "count value key"),
+    # index              -         position in the schema
+    # count              -         how many settings there are
+    # value              -         its value (a word: its position among the words; a text: see `key`)
+    # key                -         name; for a text setting `name=text`
+    PUT_SETTING: ("put_setting", "it", "value key", "B", "result"),
+    # value              -         new value
+    # key                -         name; for a text setting `name=text`
+    # result             -         0: done and stored; else see the results
+    CONTROL: ("control", "BB", "verb argument", "B", "result"),
+    # verb               -         1: start a session; 2: stop it; 3: calibrate (argument 1: maximum, 2: sub-maximal); 4: cancel; 5: bye
+    # argument           -         see verb
+    # result             -         0: done
+    REFUSED: ("refused", "", "", "BB", "kind code"),
+    # kind               -         the request that was refused
+    # code               -         why, see the results
+}
+
+VERB_START = const(1)
+VERB_STOP = const(2)
+VERB_CALIBRATE = const(3)
+VERB_CANCEL = const(4)
+VERB_BYE = const(5)
+
+OK = const(0)
+RESULT_UNKNOWN = const(1)  # no such request, setting or session
+RESULT_RANGE = const(2)  # value out of range
+RESULT_BUSY = const(3)  # not now: a session or a calibration runs
+RESULT_MISMATCH = const(4)  # size or SHA-256 differ from the device's bytes
+RESULT_FLASH = const(5)  # the flash refused
+RESULT_VERSION = const(6)  # protocol majors differ
+RESULT_PENDING = const(7)  # still hashing: ask again
+
+
+def pack(codes, values, out, at):
+    """Write `values` after `codes` (struct codes, `t` text, `*` bytes to the end) from out[at] on; return the end."""
+    for code, value in zip(codes, values):
+        if code in "t*":
+            raw = value.encode() if code == "t" else value
+            if code == "t":
+                out[at] = len(raw)
+                at += 1
+            out[at : at + len(raw)] = raw
+            at += len(raw)
+        else:
+            struct.pack_into("<" + code, out, at, value)
+            at += struct.calcsize("<" + code)
+    return at
+
+
+def unpack(codes, payload):
+    """Read values after `codes`; raise ValueError when the payload is shorter or longer than they say."""
+    values = []
+    at = 0
+    for code in codes:
+        if code == "*":
+            values.append(bytes(payload[at:]))
+            at = len(payload)
+        elif code == "t":
+            if at >= len(payload) or at + 1 + payload[at] > len(payload):
+                raise ValueError("text runs past the payload")
+            values.append(str(bytes(payload[at + 1 : at + 1 + payload[at]]), "utf-8"))
+            at += 1 + payload[at]
+        else:
+            size = struct.calcsize("<" + code)
+            if at + size > len(payload):
+                raise ValueError("payload is too short")
+            values.append(struct.unpack_from("<" + code, payload, at)[0])
+            at += size
+    if at != len(payload):
+        raise ValueError("payload is too long")
+    return values

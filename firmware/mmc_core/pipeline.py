@@ -1,0 +1,187 @@
+"""The whole way of a block on the device: samples to features, events, at most one cue, and records. Read this first.
+
+In:    a block of EMG counts with the counter behind its last sample, an IMU reading, whether the motor is busy
+Out:   `step` returns the cue to play now; `write_records` hands what there is to log to a writer
+State: kernel, hold detector, cue policy; the feature frame and IMU readings under way
+Cost:  `step` allocates nothing; `write_records` does, a few hundred bytes when a record is due
+Source: house plan: data goes left to right, the shell fetches, calls and applies
+
+The shell calls `step` first, starts the motor, and only then writes records: a buzz never waits for the log.
+"""
+
+from array import array
+
+from mmc_core import event, record
+from mmc_core.coach.hold import HoldDetector
+from mmc_core.compat import const
+from mmc_core.cue import CuePolicy
+from mmc_core.kernel import OUT_ENVELOPE, OUT_FAST, OUT_QUALITY, Kernel
+from mmc_core.sample import BLOCK_SAMPLES, QUALITY_BITS
+
+FRAME_BLOCKS = const(5)  # blocks of one feature frame: 50 ms
+RECORD_FRAMES = const(8)  # frames of one features record
+IMU_BLOCKS = const(10)  # blocks from one logged IMU reading to the next
+RECORD_READINGS = const(4)  # readings of one IMU record
+IMU_WORDS = const(4)  # ax ay az |gyro|
+IMU_SHIFT = const(4)  # 16-bit counts to the log's 12 bits
+
+
+class Pipeline:
+    """One session's signal path. `facts` are the board's facts, `config` the settings in force."""
+
+    def __init__(self, config, facts):
+        channels = facts.EMG_CHANNELS
+        mains_hz = 0 if config["mains_hz"] == "off" else int(config["mains_hz"])
+        self.kernel = Kernel(channels, facts.EMG_KERNEL_SHIFT, facts.EMG_RAIL_COUNTS, mains_hz)
+        nv_per_q3 = facts.EMG_NV_PER_COUNT
+        for channel in range(channels):
+            reference_q3 = 0
+            if config.channel(channel, "reference_kind") != "none":
+                reference_q3 = to_q3(config.channel(channel, "reference_nv"), facts)
+            # Without a reference the output is in microvolt: nV per count, over 8 for Q3, over 1000, times 2^18.
+            self.kernel.set_reference(channel, reference_q3, (nv_per_q3 << 15) // 1000 >> facts.EMG_KERNEL_SHIFT)
+        self.target = min(config["target_channel"], channels - 1)
+        self.scored = config.channel(self.target, "reference_kind") != "none"
+        self.hold = HoldDetector(config)
+        self.cue = CuePolicy(config)
+        self.cues = 0
+        self._raw = config["log_mode"] == "raw"
+        self._values = array("h", bytes(2 * RECORD_FRAMES * channels))
+        self._readings = array("h", bytes(2 * RECORD_READINGS * IMU_WORDS))
+        self.reset(0)
+
+    def reset(self, t_samples):
+        """Start anew at `t_samples`, as at a session's start."""
+        self.kernel.reset()
+        self.hold.reset()
+        self.cue.reset()
+        self._frame_t = self._imu_t = t_samples
+        self._blocks = 0  # of the feature record under way
+        self._motor = self._quality = 0
+        self._imu_blocks = 0
+        self._imu_motor = 0
+        self._event = False
+        self._cue = event.CUE_NONE
+
+    def step(self, block, t_samples, imu, motor_busy):
+        """Process one block; return the pattern to play now. `t_samples` counts the block's samples already."""
+        kernel = self.kernel
+        kernel.process(block, BLOCK_SAMPLES)
+        out = kernel.out[self.target]
+        self._event = False
+        if self.scored and not motor_busy:
+            # Nothing is scored while the motor shakes the electrodes, nor on a block that is clipped or flat.
+            if out[OUT_QUALITY] == 0:
+                self._event = self.hold.step(out[OUT_ENVELOPE], out[OUT_FAST], t_samples)
+            if self._event:
+                self.cue.hear(self.hold.kind)
+        self._cue = self.cue.next(motor_busy, t_samples)
+        self._collect_frame(kernel.out, motor_busy)
+        if imu is not None:
+            self._collect_reading(imu, motor_busy)
+        return self._cue
+
+    def _collect_frame(self, out, motor_busy):
+        frame = self._blocks // FRAME_BLOCKS
+        channels = self.kernel.channels
+        for channel in range(channels):
+            self._values[frame * channels + channel] = out[channel][OUT_ENVELOPE]
+            self._quality |= out[channel][OUT_QUALITY] << (QUALITY_BITS * channel)
+        if motor_busy:
+            self._motor |= 1 << frame
+        self._blocks += 1
+
+    def _collect_reading(self, imu, motor_busy):
+        if self._imu_blocks % IMU_BLOCKS == 0:
+            reading = self._imu_blocks // IMU_BLOCKS
+            at = reading * IMU_WORDS
+            for axis in range(3):
+                self._readings[at + axis] = imu[axis] >> IMU_SHIFT
+            self._readings[at + 3] = _length(imu[3] >> IMU_SHIFT, imu[4] >> IMU_SHIFT, imu[5] >> IMU_SHIFT)
+            if motor_busy:
+                self._imu_motor |= 1 << reading
+        self._imu_blocks += 1
+
+    def write_records(self, write, block, t_samples, motor_busy):
+        """Hand what the last step made to write(kind, values, tail, count); call it after every step."""
+        if self._event:
+            self._write_event(write, motor_busy)
+        if self._cue != event.CUE_NONE:
+            self.cues += 1
+            values = (t_samples, event.EVENT_CUE, self.target, self.hold.value, self.hold.threshold, self._cue, 0)
+            write(record.EVENT, values, None, 0)
+        if self._raw:
+            values = (t_samples - BLOCK_SAMPLES, BLOCK_SAMPLES, self.kernel.channels, 1 if motor_busy else 0)
+            write(record.RAW, values, block, BLOCK_SAMPLES * self.kernel.channels)
+        if self._blocks == FRAME_BLOCKS * RECORD_FRAMES:
+            self.flush(write)
+        if self._imu_blocks == IMU_BLOCKS * RECORD_READINGS:
+            self._flush_imu(write)
+
+    def skip(self, write, t_samples, lost_samples, cause):
+        """Samples were lost behind `t_samples`: close the frame under way and say so. The filters ride over it."""
+        self.flush(write)
+        self._flush_imu(write)
+        write(record.GAP, (t_samples, lost_samples, cause), None, 0)
+        self._frame_t = self._imu_t = t_samples + lost_samples
+
+    def close(self, write, t_samples):
+        """The session ends: end a hold that is on, write what is under way."""
+        if self.scored and self.hold.close(t_samples):
+            self._write_event(write, False)
+        self.flush(write)
+        self._flush_imu(write)
+
+    def flush(self, write):
+        """Write the frames under way, however few; the next record begins behind them."""
+        frames = (self._blocks + FRAME_BLOCKS - 1) // FRAME_BLOCKS
+        if frames == 0:
+            return
+        last_samples = (self._blocks - (frames - 1) * FRAME_BLOCKS) * BLOCK_SAMPLES
+        channels = self.kernel.channels
+        frame_samples = FRAME_BLOCKS * BLOCK_SAMPLES
+        values = (self._frame_t, frame_samples, frames, last_samples, channels, self._motor, self._quality)
+        write(record.FEATURES, values, self._values, frames * channels)
+        self._frame_t += self._blocks * BLOCK_SAMPLES
+        self._blocks = self._motor = self._quality = 0
+
+    def _flush_imu(self, write):
+        readings = (self._imu_blocks + IMU_BLOCKS - 1) // IMU_BLOCKS
+        if readings:
+            values = (self._imu_t, IMU_BLOCKS * BLOCK_SAMPLES, readings, self._imu_motor)
+            write(record.IMU, values, self._readings, readings * IMU_WORDS)
+        self._imu_t += self._imu_blocks * BLOCK_SAMPLES
+        self._imu_blocks = self._imu_motor = 0
+
+    def _write_event(self, write, motor_busy):
+        hold = self.hold
+        motor = 1 if motor_busy else 0
+        values = (hold.t_samples, hold.kind, self.target, hold.value, hold.threshold, hold.reason, motor)
+        write(record.EVENT, values, None, 0)
+
+
+def to_q3(nanovolt, facts):
+    """Amplitude at the skin in nV to the kernel's unit, counts/8 after its input shift; at least 1."""
+    return max(1, (nanovolt * 8 // facts.EMG_NV_PER_COUNT) << facts.EMG_KERNEL_SHIFT)
+
+
+def to_nanovolt(q3, facts):
+    """Undo `to_q3`."""
+    return (q3 >> facts.EMG_KERNEL_SHIFT) * facts.EMG_NV_PER_COUNT // 8
+
+
+def _length(x, y, z):
+    """Length of a vector of 12-bit integers, rounded down, at most 4095."""
+    square = x * x + y * y + z * z
+    root = 0
+    bit = 1 << 24
+    while bit > square:
+        bit >>= 2
+    while bit:
+        if square >= root + bit:
+            square -= root + bit
+            root = (root >> 1) + bit
+        else:
+            root >>= 1
+        bit >>= 2
+    return min(root, 4095)

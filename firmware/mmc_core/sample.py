@@ -1,0 +1,16 @@
+"""The sample block: how EMG counts lie in memory between the front end and the kernel.
+
+A block is array('h') of BLOCK_SAMPLES x channels, interleaved (sample 0 of every channel, then sample 1, ...), in counts
+with mid-scale at zero. Blocks follow each other without a seam; what was lost is a gap, never a silent jump. A gap
+always begins at a block's edge: the sampler fills it up or leaves it out whole.
+"""
+
+from mmc_core.compat import const
+
+RATE_HZ = const(1000)
+BLOCK_SAMPLES = const(10)
+BLOCK_MS = const(10)
+
+QUALITY_CLIPPED = const(1)  # a sample stood at the rail of the front end
+QUALITY_FLAT = const(2)  # all samples of the block were the same: nothing is connected, or the front end is stuck
+QUALITY_BITS = const(4)  # bits per channel in the log

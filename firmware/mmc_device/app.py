@@ -1,0 +1,289 @@
+"""App: wires the wearable's parts and ticks them; the only place that knows what the device is doing.
+
+In:    a board: roles `emg`, `imu`, `motor`, `console`, `flash`, `clock`, `watchdog`, `folder`, `reset_cause`, `facts`
+Out:   a running wearable
+State: the activity (preparing flash, idle, recording, calibrating), the wall clock's offset
+Cost:  per tick: one pipeline step per block that waits, at most one flash program, one piece of a stream
+Source: house plan: pure core, thin shell
+
+`tick(now_ms)` does everything once, in the order that matters: signal, motor, log, line. `run` ticks on the board's clock
+for ever; a simulated board has a simulated clock, and the very same loop runs on virtual time.
+"""
+
+from mmc_core import event, message, record, settings
+from mmc_core.compat import const
+from mmc_core.errors import UsageError
+from mmc_core.pipeline import FRAME_BLOCKS, IMU_BLOCKS, IMU_SHIFT, Pipeline, to_nanovolt, to_q3
+from mmc_core.sample import BLOCK_MS, BLOCK_SAMPLES, RATE_HZ
+from mmc_device.calibrate import KIND_MAXIMUM, KIND_REFERENCE, PHASE_DONE, Calibration
+from mmc_device.clock import Monotonic
+from mmc_device.config import Config
+from mmc_device.haptic import Haptic
+from mmc_device.health import Health
+from mmc_device.journal import Journal
+from mmc_device.link import Link
+from mmc_device.sampler import CAUSE_OVERRUN, Sampler
+
+VERSION = "0.1.0"
+
+PREPARING = const(0)
+IDLE = const(1)
+RECORDING = const(2)
+CALIBRATING = const(3)
+
+_END_ASKED = const(1)
+_END_FULL = const(2)
+_UNITS = ("uV", "permille", "permille")
+
+
+class App:
+    """The wearable on one board."""
+
+    version = VERSION
+
+    def __init__(self, board):
+        self.facts = board.facts
+        self._clock = board.clock
+        self._watchdog = board.watchdog
+        self._reset_cause = board.reset_cause
+        self._monotonic = Monotonic(board.clock.ticks_ms())
+        self._now_ms = 0
+        self._utc_offset_ms = None  # wall clock minus now_ms; None: not set
+        self.health = Health()
+        self.config = Config(board.folder)
+        self.config.load()
+        if self.config.was_damaged:
+            self.health.note(event.FAULT_SETTINGS, 0)
+        self.journal = Journal(board.flash)
+        self.journal.mount()
+        self._sampler = Sampler(board.emg, board.imu, board.facts)
+        self._haptic = Haptic(board.motor, self.config.settings, board.facts)
+        self._link = Link(board.console, self)
+        self._pipeline = Pipeline(self.config.settings, board.facts)
+        self._calibration = Calibration(board.facts.EMG_CHANNELS, self._pipeline.target)
+        self._starts_itself = self.config.settings["autostart"] == "on"
+        self.activity = PREPARING
+        board.emg.begin()
+
+    def run(self):
+        """Tick for ever; whatever ends it, the motor is off."""
+        try:
+            while True:
+                self.tick(self._monotonic.now_ms(self._clock.ticks_ms()))
+                self._watchdog.feed()
+                self._clock.sleep_ms(BLOCK_MS)
+        finally:
+            self._haptic.stop(self._now_ms)
+
+    def tick(self, now_ms):
+        """Do everything once."""
+        self._now_ms = now_ms
+        self._haptic.tick(now_ms)
+        while True:
+            if self._sampler.next_block():
+                self._take_block(now_ms)
+            elif not self._take_gap():
+                break
+        if self.activity == RECORDING:
+            self._keep_log()
+        else:
+            self._idle()
+        self._link.tick()
+
+    def _take_block(self, now_ms):
+        sampler, pipeline, haptic = self._sampler, self._pipeline, self._haptic
+        busy = haptic.is_busy(now_ms)
+        if self.activity == RECORDING:
+            haptic.play(pipeline.step(sampler.block, sampler.t_samples, sampler.reading, busy), now_ms)
+            pipeline.write_records(self.journal.write, sampler.block, sampler.t_samples, busy)
+        else:
+            pipeline.kernel.process(sampler.block, BLOCK_SAMPLES)
+            if self.activity == CALIBRATING:
+                haptic.play(self._calibration.step(pipeline.kernel.out, busy, now_ms), now_ms)
+
+    def _take_gap(self):
+        t_samples = self._sampler.t_samples
+        lost = self._sampler.take_lost()
+        if lost and self.activity == RECORDING:
+            self._pipeline.skip(self.journal.write, t_samples, lost, CAUSE_OVERRUN)
+        return lost
+
+    # Recording
+
+    def _start(self):
+        """Begin a session; a result code of message.py."""
+        if self.activity != IDLE:
+            return message.RESULT_BUSY
+        session = self.journal.open()
+        if session == 0:
+            self._note_fault(event.FAULT_JOURNAL_FULL, 0)
+            return message.RESULT_FLASH
+        self._pipeline = Pipeline(self.config.settings, self.facts)
+        self._haptic.configure(self.config.settings)
+        self._sampler.restart()
+        self._write_header(session)
+        self.activity = RECORDING
+        self._haptic.play(event.CUE_START, self._now_ms)
+        return message.OK
+
+    def _write_header(self, session):
+        facts, config, write = self.facts, self.config.settings, self.journal.write
+        channels = facts.EMG_CHANNELS
+        numbers = (record.FORMAT_MAJOR, record.FORMAT_MINOR, session, self.config.boot_count, self._reset_cause)
+        numbers += (self.utc_ms(), RATE_HZ, BLOCK_SAMPLES, FRAME_BLOCKS, facts.IMU_RATE_HZ // IMU_BLOCKS)
+        numbers += ((1000000 << IMU_SHIFT) // facts.IMU_ACCEL_COUNTS_PER_G, (1000 << IMU_SHIFT) // facts.IMU_GYRO_COUNTS_PER_DPS)
+        numbers += (channels, 1 if config["log_mode"] == "raw" else 0)
+        write(record.SESSION, numbers + (facts.DEVICE_ID, VERSION, facts.NAME, config["wearer"]))
+        for channel in range(channels):
+            kind, _ = settings.to_wire("ch{}_reference_kind".format(channel), config.channel(channel, "reference_kind"))
+            side, _ = settings.to_wire("ch{}_side".format(channel), config.channel(channel, "side"))
+            rest_q3 = to_q3(config.channel(channel, "rest_nv"), facts)
+            reference_q3 = to_q3(config.channel(channel, "reference_nv"), facts) if kind else 0
+            numbers = (channel, side, kind, rest_q3, reference_q3, facts.EMG_NV_PER_COUNT)
+            numbers += (config.channel(channel, "calibrated_utc_s") * 1000,)
+            texts = (config.channel(channel, "muscle"), config.channel(channel, "site"), _UNITS[kind])
+            write(record.CHANNEL, numbers + texts)
+        for row in settings.SCHEMA:
+            write(record.SETTING, settings.to_wire(row[0], config[row[0]]))
+
+    def _keep_log(self):
+        """What belongs in the log besides the pipeline's records; at most one page to flash."""
+        changed = self._haptic.take_change()
+        t_samples = self._sampler.t_samples
+        if changed:
+            haptic = self._haptic
+            value = haptic.strength_pct if changed == event.EVENT_MOTOR_ON else haptic.pulse_ms
+            self.journal.write(record.EVENT, (t_samples, changed, event.NO_CHANNEL, value, 0, 0, int(haptic.is_on)))
+        fault = self.health.take_unlogged()
+        if fault:
+            self.journal.write(record.FAULT, (t_samples, fault[0], fault[1]))
+        try:
+            self.journal.tick()
+        except OSError as error:
+            self.health.note(event.FAULT_FLASH, error.errno or 0)
+        if self.journal.is_full:
+            self._stop(_END_FULL)
+            self._note_fault(event.FAULT_JOURNAL_FULL, self.journal.dropped_pages)
+
+    def _stop(self, reason):
+        """End the session; the motor says so."""
+        sampler, write = self._sampler, self.journal.write
+        self._haptic.stop(self._now_ms)
+        self._pipeline.close(write, sampler.t_samples)
+        numbers = (sampler.t_samples, sampler.samples, sampler.lost_samples, self.journal.dropped_pages)
+        write(record.END, numbers + (self._pipeline.cues, reason))
+        try:
+            self.journal.close()
+        except OSError as error:
+            self.health.note(event.FAULT_FLASH, error.errno or 0)
+        self.activity = PREPARING
+        self._starts_itself = False
+        self._haptic.play(event.CUE_STOP, self._now_ms)
+
+    # Not recording
+
+    def _idle(self):
+        """Erase ahead; follow the calibration; begin by itself when that is wanted and everything is ready."""
+        self._haptic.take_change()
+        if self.activity == CALIBRATING:
+            if not self._calibration.is_running:
+                self._end_calibration()
+        elif self._prepare_flash() and self._starts_itself and not self._haptic.is_busy(self._now_ms):
+            self._starts_itself = False
+            if self._pipeline.scored:
+                self._start()
+
+    def _prepare_flash(self):
+        try:
+            is_ready = self.journal.prepare()
+        except OSError as error:
+            self.health.note(event.FAULT_FLASH, error.errno or 0)
+            is_ready = True
+        self.activity = IDLE if is_ready else PREPARING
+        return is_ready
+
+    def _end_calibration(self):
+        calibration, config = self._calibration, self.config.settings
+        self.activity = IDLE
+        if calibration.phase != PHASE_DONE:
+            return
+        kind = "mvc" if calibration.kind == KIND_MAXIMUM else "ref"
+        for channel in range(self.facts.EMG_CHANNELS):
+            key = "ch{}_".format(channel)
+            if calibration.is_usable(channel):
+                config.put(key + "reference_nv", to_nanovolt(calibration.reference_q3[channel], self.facts))
+                config.put(key + "rest_nv", to_nanovolt(calibration.rest_q3[channel], self.facts))
+                config.put(key + "calibrated_utc_s", self.utc_ms() // 1000)
+                config.put(key + "reference_kind", kind)
+        self.config.save()
+        self._pipeline = Pipeline(config, self.facts)
+        self._starts_itself = config["autostart"] == "on"
+
+    def _note_fault(self, code, detail):
+        self.health.note(code, detail)
+        self._haptic.play(event.CUE_ERROR, self._now_ms)
+
+    # What the line asks for
+
+    def utc_ms(self):
+        """Wall clock, or 0 when it was never set."""
+        return 0 if self._utc_offset_ms is None else self._utc_offset_ms + self._now_ms
+
+    def status(self):
+        """The fields of a STATUS reply."""
+        journal, calibration, health = self.journal, self._calibration, self.health
+        result = calibration.result | self._pipeline.target << 4
+        return (
+            self._now_ms, self.utc_ms(), self.activity, calibration.phase, result, journal.session, health.faults,
+            journal.ready_blocks, journal.free_blocks(), journal.blocks, health.newest, int(self._haptic.is_on),
+        )  # fmt: skip
+
+    def set_time(self, utc_ms):
+        """Set the wall clock; a session that runs gets a record that ties it to its counter."""
+        self._utc_offset_ms = utc_ms - self._now_ms
+        if self.activity == RECORDING:
+            self.journal.write(record.CLOCK, (self._sampler.t_samples, utc_ms))
+        return message.OK
+
+    def put_setting(self, number, key):
+        """Check, set and keep one setting. It is in force from the next session on."""
+        if self.activity in (RECORDING, CALIBRATING):
+            return message.RESULT_BUSY
+        try:
+            name, value = settings.from_wire(number, key)
+            self.config.settings.put(name, value)
+        except UsageError:
+            return message.RESULT_RANGE
+        self.config.save()
+        self._pipeline = Pipeline(self.config.settings, self.facts)
+        return message.OK
+
+    def control(self, verb, argument):
+        """Carry out a verb of message.py."""
+        if verb == message.VERB_START:
+            return self._start()
+        if verb == message.VERB_STOP:
+            if self.activity == RECORDING:
+                self._stop(_END_ASKED)
+            return message.OK
+        if verb == message.VERB_CALIBRATE and argument in (KIND_MAXIMUM, KIND_REFERENCE):
+            return self._calibrate(argument)
+        if verb == message.VERB_CANCEL:
+            if self.activity == CALIBRATING:
+                self._haptic.play(self._calibration.cancel(), self._now_ms)
+            return message.OK
+        if verb == message.VERB_BYE:
+            return message.OK
+        return message.RESULT_RANGE
+
+    def _calibrate(self, kind):
+        if self.activity == RECORDING:
+            self._stop(_END_ASKED)
+        if self.activity == CALIBRATING:
+            return message.RESULT_BUSY
+        self.activity = CALIBRATING
+        self._pipeline.kernel.reset()
+        self._calibration = Calibration(self.facts.EMG_CHANNELS, self._pipeline.target)
+        self._haptic.configure(self.config.settings)
+        self._haptic.play(self._calibration.start(kind, self._now_ms), self._now_ms)
+        return message.OK

@@ -1,0 +1,166 @@
+"""Calibration: rest, then three contractions guided by buzzes, to one reference per channel.
+
+In:    the kernel's output every block (envelope in counts/8, quality), ticks; which kind of reference is wanted
+Out:   patterns to play; at the end per channel rest and reference in counts/8, or the reason it was refused
+State: phase, its end, running maxima per channel
+Cost:  nothing allocated per block
+Source: CEDE matrix on amplitude normalisation (Besomi 2020): isometric maximum, or a task-specific sub-maximal reference
+
+    rest 5 s (start buzz) -> 3 x [contract 3 s (start buzz), relax 4 s (stop buzz)] -> done (stop buzz) or refused (error)
+
+The reference of a channel is the greatest mean of its envelope over half a second in any contraction (sub-maximal: the
+mean over the three contractions' best half seconds). Channels that stay near their rest are left uncalibrated, unless
+it is the target channel: then the whole calibration is refused. The motor's own blocks are left out.
+"""
+
+from array import array
+
+from mmc_core import event
+from mmc_core.compat import const
+from mmc_core.kernel import OUT_Q3, OUT_QUALITY
+from mmc_core.sample import QUALITY_CLIPPED, QUALITY_FLAT
+
+KIND_MAXIMUM = const(1)
+KIND_REFERENCE = const(2)
+
+PHASE_NONE = const(0)
+PHASE_REST = const(1)  # 2, 3, 4 are the contractions
+PHASE_DONE = const(5)
+PHASE_REFUSED = const(6)
+
+RESULT_GOOD = const(0)
+RESULT_CLIPPED = const(1)  # the signal met the rails: lower the gain or move the electrodes
+RESULT_NOT_ABOVE_REST = const(2)  # the contraction is not twice the rest: wrong channel, bad contact, or too gentle
+RESULT_REST_NOISY = const(3)  # at rest the level swung by more than fourfold: relax, check the contact
+RESULT_CANCELLED = const(4)
+RESULT_NO_SIGNAL = const(5)  # flat: nothing is connected
+
+_REST_MS = const(5000)
+_SETTLE_MS = const(1000)  # at the start of a phase: filters settle, the wearer reacts
+_CONTRACT_MS = const(3000)
+_RELAX_MS = const(4000)
+_WINDOW_SHIFT = const(6)  # reference window: 64 blocks, 640 ms
+_CONTRACTIONS = const(3)
+_MAX_CLIPPED_BLOCKS = const(3)
+
+
+class Calibration:
+    """One run for all channels. `phase` and `result` tell how it stands."""
+
+    def __init__(self, channels, target):
+        self._channels = channels
+        self._target = target
+        words = bytes(4 * channels)
+        self.rest_q3 = array("i", words)
+        self.reference_q3 = array("i", words)
+        self._mean = array("i", words)  # running mean of the envelope, Q6
+        self._best = array("i", words)  # of this contraction
+        self._low = array("i", words)
+        self._clipped = array("i", words)
+        self._flat = array("i", words)
+        self.phase = PHASE_NONE
+        self.result = RESULT_GOOD
+        self.kind = KIND_MAXIMUM
+        self._contracting = False
+        self._began_ms = 0
+
+    @property
+    def is_running(self):
+        """True from `start` until done or refused."""
+        return PHASE_REST <= self.phase < PHASE_DONE
+
+    def start(self, kind, now_ms):
+        """Begin with rest; returns the pattern to play."""
+        self.kind = kind
+        self.result = RESULT_GOOD
+        for channel in range(self._channels):
+            self.rest_q3[channel] = self.reference_q3[channel] = 0
+            self._clipped[channel] = self._flat[channel] = 0
+        self._enter(PHASE_REST, False, now_ms)
+        return event.CUE_START
+
+    def cancel(self):
+        """Give up; returns the pattern to play."""
+        self.phase, self.result = PHASE_REFUSED, RESULT_CANCELLED
+        return event.CUE_ERROR
+
+    def step(self, out, motor_busy, now_ms):
+        """Take the kernel's output of one block; return the pattern to play."""
+        age_ms = now_ms - self._began_ms
+        if not motor_busy and age_ms >= _SETTLE_MS and (self._contracting or self.phase == PHASE_REST):
+            self._collect(out)
+        if self.phase == PHASE_REST:
+            return self._end_rest(now_ms) if age_ms >= _REST_MS else event.CUE_NONE
+        if self._contracting:
+            if age_ms < _CONTRACT_MS:
+                return event.CUE_NONE
+            self._take_best()
+            self._enter(self.phase, False, now_ms)
+            return event.CUE_STOP
+        if age_ms < _RELAX_MS:
+            return event.CUE_NONE
+        if self.phase < PHASE_REST + _CONTRACTIONS:
+            self._enter(self.phase + 1, True, now_ms)
+            return event.CUE_START
+        return self._finish()
+
+    def _enter(self, phase, contracting, now_ms):
+        self.phase = phase
+        self._contracting = contracting
+        self._began_ms = now_ms
+        for channel in range(self._channels):
+            self._mean[channel] = -1
+            self._best[channel] = 0
+            self._low[channel] = 1 << 29
+
+    def _collect(self, out):
+        for channel in range(self._channels):
+            envelope = out[channel][OUT_Q3]
+            quality = out[channel][OUT_QUALITY]
+            # A running mean over about 64 blocks, as a sum: Q6 of an envelope below 2^20 stays inside 31 bits.
+            mean = self._mean[channel]
+            mean = envelope << _WINDOW_SHIFT if mean < 0 else mean + envelope - (mean >> _WINDOW_SHIFT)
+            self._mean[channel] = mean
+            self._best[channel] = max(self._best[channel], mean >> _WINDOW_SHIFT)
+            self._low[channel] = min(self._low[channel], mean >> _WINDOW_SHIFT)
+            if quality & QUALITY_CLIPPED:
+                self._clipped[channel] += 1
+            if quality & QUALITY_FLAT:
+                self._flat[channel] += 1
+
+    def _end_rest(self, now_ms):
+        for channel in range(self._channels):
+            self.rest_q3[channel] = max(1, self._mean[channel] >> _WINDOW_SHIFT)
+        if self._flat[self._target] > 100:
+            return self._refuse(RESULT_NO_SIGNAL)
+        if self._best[self._target] > 4 * max(8, self._low[self._target]):
+            return self._refuse(RESULT_REST_NOISY)
+        self._enter(PHASE_REST + 1, True, now_ms)
+        return event.CUE_START
+
+    def _take_best(self):
+        for channel in range(self._channels):
+            if self.kind == KIND_MAXIMUM:
+                self.reference_q3[channel] = max(self.reference_q3[channel], self._best[channel])
+            else:
+                self.reference_q3[channel] += self._best[channel] // _CONTRACTIONS
+
+    def _finish(self):
+        if self._clipped[self._target] > _MAX_CLIPPED_BLOCKS:
+            return self._refuse(RESULT_CLIPPED)
+        if self.reference_q3[self._target] < 2 * self.rest_q3[self._target]:
+            return self._refuse(RESULT_NOT_ABOVE_REST)
+        self.phase = PHASE_DONE
+        return event.CUE_STOP
+
+    def _refuse(self, result):
+        self.phase, self.result = PHASE_REFUSED, result
+        return event.CUE_ERROR
+
+    def is_usable(self, channel):
+        """Whether a channel got a reference: twice its rest, and neither clipped nor flat."""
+        return (
+            self.reference_q3[channel] >= 2 * self.rest_q3[channel]
+            and self._clipped[channel] <= _MAX_CLIPPED_BLOCKS
+            and self._flat[channel] <= 100
+        )

@@ -1,0 +1,87 @@
+"""Settings and boot count on the file system: written whole beside the old file, then renamed over it.
+
+In:    a folder path; settings to keep
+Out:   settings in force, boot count; whether the file was damaged
+State: none of its own
+Cost:  about 1.5 KiB of file; written only when a setting changes and once per start
+Source: the records of record.py, so that the device has one way to write things down
+
+A file that cannot be read or understood is set aside as `<name>.bad`, never overwritten, and the defaults are in force.
+"""
+
+import binascii
+import os
+import struct
+
+from mmc_core import record, settings
+from mmc_core.errors import FormatError, UsageError
+
+_SETTINGS = "settings.mmc"
+_BOOTS = "boots.mmc"
+_NO_ENTRY = 2  # ENOENT
+
+
+class Config:
+    """Keeps `settings` and `boot_count` in a folder."""
+
+    def __init__(self, folder):
+        self._folder = folder
+        self.settings = settings.Settings()
+        self.boot_count = 0
+        self.was_damaged = False
+
+    def load(self):
+        """Read what is there and count this start. Missing files mean a first start."""
+        self.settings = settings.Settings()
+        try:
+            self._take(self._read(_SETTINGS))
+        except (FormatError, UsageError):
+            self._set_aside(_SETTINGS)
+            self.settings = settings.Settings()
+        try:
+            data = self._read(_BOOTS)
+            self.boot_count = struct.unpack("<I", data)[0] if data else 0
+        except (FormatError, ValueError):
+            self._set_aside(_BOOTS)
+        self.boot_count += 1
+        self._write(_BOOTS, struct.pack("<I", self.boot_count))
+
+    def save(self):
+        """Keep the settings as they are now."""
+        buffer = bytearray(64)
+        parts = []
+        for name in settings.names():
+            values = settings.to_wire(name, self.settings[name])
+            parts.append(bytes(buffer[: record.encode_into(buffer, 0, record.SETTING, values)]))
+        self._write(_SETTINGS, b"".join(parts))
+
+    def _take(self, body):
+        for _, kind, values, _ in record.decode(body, 0, len(body)):
+            if kind == 0:
+                raise FormatError(values)
+            if kind == record.SETTING:
+                name, value = settings.from_wire(*values)
+                self.settings.restore(name, value)
+
+    def _read(self, name):
+        """The file's bytes in front of a valid checksum; b"" when there is no such file."""
+        try:
+            with open(self._folder + "/" + name, "rb") as file:
+                data = file.read()
+        except OSError as error:
+            if error.errno == _NO_ENTRY:
+                return b""
+            raise FormatError("cannot be read: {}".format(error)) from None
+        if len(data) < 4 or struct.unpack("<I", data[-4:])[0] != binascii.crc32(data[:-4]):
+            raise FormatError("checksum does not match")
+        return data[:-4]
+
+    def _write(self, name, data):
+        path = self._folder + "/" + name
+        with open(path + ".new", "wb") as file:
+            file.write(data + struct.pack("<I", binascii.crc32(data)))
+        os.rename(path + ".new", path)
+
+    def _set_aside(self, name):
+        self.was_damaged = True
+        os.rename(self._folder + "/" + name, self._folder + "/" + name + ".bad")

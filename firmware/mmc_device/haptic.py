@@ -1,0 +1,94 @@
+"""Haptic: patterns to motor pulses, and the promise that the motor always ends off.
+
+In:    a pattern to play, ticks
+Out:   motor on and off through the board's role; what it did, for the log
+State: pulses left, when the current pulse or gap ends, when the motor was last on
+Cost:  nothing allocated per tick
+Source: pulses of at least 60 ms and gaps of at least 50 ms are felt as such (evidence on vibration)
+
+While the motor runs and for its spin-down (a fact of the board) `is_busy` is true: nothing is scored then.
+"""
+
+from mmc_core import event
+
+
+class Haptic:
+    """Plays one pattern at a time; a new one replaces it, an error pattern included."""
+
+    def __init__(self, motor, config, facts):
+        self._motor = motor
+        self._spin_down_ms = facts.MOTOR_SPIN_DOWN_MS
+        self._pulses_left = 0
+        self._until_ms = 0
+        self._on_ms = self._off_ms = 0
+        self.is_on = False
+        self._ever = False
+        self.changed = 0  # EVENT_MOTOR_ON or _OFF since the last `take_change`, else 0
+        self.pulse_ms = 0  # length of the pulse that ended last
+        self.faults = 0  # times that the motor's driver failed; the motor was told to stop each time
+        self.configure(config)
+
+    def configure(self, config):
+        """Take over strength and lengths from the settings."""
+        self._pulse_ms = config["cue_pulse_ms"]
+        self._gap_ms = config["cue_gap_ms"]
+        self._engage_pulses = config["cue_pulses"]
+        self.strength_pct = config["cue_strength_pct"]
+
+    def play(self, pattern, now_ms):
+        """Start a pattern: start is one pulse, stop two, error five; engage has as many as the settings say."""
+        if pattern == event.CUE_NONE:
+            return
+        if pattern == event.CUE_ENGAGE:
+            self._pulses_left = self._engage_pulses
+        else:
+            self._pulses_left = (1, 2, 5)[pattern - event.CUE_START]
+        if not self.is_on:
+            self._until_ms = now_ms
+        self.tick(now_ms)
+
+    def tick(self, now_ms):
+        """Switch the motor when it is time."""
+        if self.is_on:
+            if now_ms >= self._until_ms:
+                self.off(now_ms)
+                self._until_ms = now_ms + self._gap_ms
+        elif self._pulses_left and now_ms >= self._until_ms:
+            self._pulses_left -= 1
+            self._switch_on(now_ms)
+
+    def is_busy(self, now_ms):
+        """True while the motor runs and for its spin-down."""
+        return self.is_on or (self._ever and now_ms - self._off_ms < self._spin_down_ms)
+
+    def stop(self, now_ms):
+        """End the pattern and the motor, whatever happens."""
+        self._pulses_left = 0
+        if self.is_on:
+            self.off(now_ms)
+
+    def take_change(self):
+        """EVENT_MOTOR_ON or EVENT_MOTOR_OFF once after each switch, else 0."""
+        changed, self.changed = self.changed, 0
+        return changed
+
+    def _switch_on(self, now_ms):
+        try:
+            self._motor.on(self.strength_pct)
+        except OSError:
+            self.faults += 1
+            self._pulses_left = 0
+            self._motor.off()
+            return
+        self.is_on = self._ever = True
+        self._on_ms = now_ms
+        self._until_ms = now_ms + self._pulse_ms
+        self.changed = event.EVENT_MOTOR_ON
+
+    def off(self, now_ms):
+        """Switch the motor off now; what is left of the pattern goes on after the gap."""
+        self._motor.off()
+        self.is_on = False
+        self._off_ms = now_ms
+        self.pulse_ms = now_ms - self._on_ms
+        self.changed = event.EVENT_MOTOR_OFF

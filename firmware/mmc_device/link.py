@@ -1,0 +1,124 @@
+"""Link: the console's bytes to requests, requests to the app, answers to the console; a pull in portions.
+
+In:    bytes from the console, polled one at a time; `tick`
+Out:   frames to the console; calls of the app's verbs
+State: the protocol server; the stream that a READ began
+Cost:  at most INPUT_BYTES taken and one piece of a stream sent per tick
+Source: a stock console keeps 259 input bytes and drops the rest: the host sends one small frame and waits
+
+The app behind it offers: `version`, `facts`, `journal`, `config`, status(), control(verb, argument), set_time(utc_ms),
+put_setting(number, key). The last three return a result code of message.py.
+"""
+
+from mmc_core import message, record, settings
+from mmc_core.compat import const
+from mmc_core.sync import SyncServer
+
+INPUT_BYTES = const(256)
+
+
+class Link:
+    """Serves one console."""
+
+    def __init__(self, console, app):
+        self._console = console
+        self._app = app
+        self._server = SyncServer()
+        self._stream_session = 0
+        self._stream_at = self._stream_end = 0
+        self._answers = {
+            message.HELLO: self._hello,
+            message.STATUS: self._status,
+            message.LIST: self._list,
+            message.READ: self._read,
+            message.ACKNOWLEDGE: self._acknowledge,
+            message.SET_TIME: self._set_time,
+            message.GET_SETTING: self._get_setting,
+            message.PUT_SETTING: self._put_setting,
+            message.CONTROL: self._control,
+        }
+
+    def tick(self):
+        """Take what came in, answer it, send one more piece of a stream."""
+        for _ in range(INPUT_BYTES):
+            byte = self._console.read()
+            if byte < 0:
+                break
+            request = self._server.receive(byte)
+            if request is not None:
+                self._answer(request[0], request[1])
+        if self._stream_session:
+            self._send_piece()
+
+    def _answer(self, kind, values):
+        if kind == 0:
+            self._send(values)
+            return
+        self._stream_session = 0
+        answer = self._answers.get(kind)
+        if answer is None or values is None:
+            self._send(self._server.refuse_into(message.RESULT_UNKNOWN))
+            return
+        reply = answer(*values)
+        if reply is not None:
+            self._send(self._server.reply_into(reply))
+
+    def _send(self, size):
+        if size:
+            self._console.write(self._server.out, size)
+
+    def _send_piece(self):
+        """One page of the stream at most; an empty piece ends it."""
+        data = self._app.journal.read(self._stream_session, self._stream_at)
+        data = data[: self._stream_end - self._stream_at]
+        self._send(self._server.reply_into((self._stream_session, self._stream_at, data)))
+        self._stream_at += len(data)
+        if len(data) == 0:
+            self._stream_session = 0
+
+    def _hello(self, protocol_major, _protocol_minor):
+        if protocol_major != message.PROTOCOL_MAJOR:
+            self._send(self._server.refuse_into(message.RESULT_VERSION))
+            return None
+        facts = self._app.facts
+        versions = (message.PROTOCOL_MAJOR, message.PROTOCOL_MINOR, record.FORMAT_MAJOR, record.FORMAT_MINOR)
+        return versions + (self._app.version, facts.DEVICE_ID, facts.NAME)
+
+    def _status(self):
+        return self._app.status()
+
+    def _list(self, after_session):
+        journal = self._app.journal
+        session = journal.next_session(after_session)
+        more = 1 if session and journal.next_session(session) else 0
+        return session, journal.size(session), journal.state(session), more
+
+    def _read(self, session, offset, count):
+        if self._app.journal.size(session) == 0:
+            self._send(self._server.refuse_into(message.RESULT_UNKNOWN))
+            return
+        self._stream_session = session
+        self._stream_at = offset
+        self._stream_end = offset + count
+
+    def _acknowledge(self, session, size, sha256):
+        verified = self._app.journal.acknowledge(session, size, sha256)
+        if verified is None:
+            return session, message.RESULT_PENDING
+        return session, message.OK if verified else message.RESULT_MISMATCH
+
+    def _set_time(self, utc_ms):
+        return (self._app.set_time(utc_ms),)
+
+    def _get_setting(self, index):
+        names = tuple(settings.names())
+        if index >= len(names):
+            self._send(self._server.refuse_into(message.RESULT_UNKNOWN))
+            return None
+        return (len(names),) + settings.to_wire(names[index], self._app.config.settings[names[index]])
+
+    def _put_setting(self, number, key):
+        return (self._app.put_setting(number, key),)
+
+    def _control(self, verb, argument):
+        return (self._app.control(verb, argument),)

@@ -1,0 +1,59 @@
+"""Sampler: front end to blocks, with a counter that misses nothing.
+
+In:    the board's `emg` role (a ring that an interrupt, DMA or FIFO fills) and `imu` role
+Out:   blocks of counts and the sample counter; losses with their place and length
+State: the counter, one block buffer, one IMU buffer
+Cost:  nothing allocated per block
+Source: losses are the loudest complaint of users of such devices: every sample is either in a block or in a counted gap
+"""
+
+from array import array
+
+from mmc_core.sample import BLOCK_SAMPLES
+
+CAUSE_OVERRUN = 1
+IMU_WORDS = 6
+
+
+class Sampler:
+    """Pulls blocks out of the front end's ring."""
+
+    def __init__(self, emg, imu, facts):
+        self._emg = emg
+        self._imu = imu
+        self._block_words = BLOCK_SAMPLES * facts.EMG_CHANNELS
+        self.block = array("h", bytes(2 * self._block_words))
+        self.imu = array("h", bytes(2 * IMU_WORDS))
+        self._has_reading = False
+        self.samples = 0  # taken since `restart`
+        self.lost_samples = 0  # since `restart`
+
+    def restart(self):
+        """Counter to zero; what waits in the ring is dropped unseen, so that sample 0 is a fresh one."""
+        while self._emg.read_into(self.block) or self._emg.take_lost():
+            pass
+        self.samples = self.lost_samples = 0
+
+    @property
+    def t_samples(self):
+        """The counter: samples taken and lost since `restart`."""
+        return self.samples + self.lost_samples
+
+    def take_lost(self):
+        """Samples lost right behind those taken so far, counted in; 0 as long as the ring has blocks or lost none."""
+        lost = self._emg.take_lost()
+        self.lost_samples += lost
+        return lost
+
+    def next_block(self):
+        """Fill `block` and return True, or return False when fewer than BLOCK_SAMPLES wait."""
+        if not self._emg.read_into(self.block):
+            return False
+        self.samples += BLOCK_SAMPLES
+        self._has_reading = self._imu.read_into(self.imu)
+        return True
+
+    @property
+    def reading(self):
+        """The IMU reading (six counts) that came with the block, or None when none did."""
+        return self.imu if self._has_reading else None

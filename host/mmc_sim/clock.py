@@ -1,0 +1,52 @@
+"""Virtual time: what the device sleeps is what passes; real time only paces it.
+
+In:    sleeps of the device; the pace in percent of real time, 0 for as fast as possible
+Out:   the role `clock`: ticks that wrap at 2^30 as on the wearable
+State: virtual milliseconds
+Cost:  nothing; real sleeping only when paced
+Source: house plan: an hour of wear runs in seconds, and the same input gives the same bytes
+"""
+
+import time
+
+TICKS_MASK = 0x3FFFFFFF
+
+
+class Clock:
+    """The simulated wearable's clock."""
+
+    def __init__(self, speed_pct, start_ticks_ms=0, stop_ms=0):
+        """start_ticks_ms: ticks at power-on, to start near the wrap. stop_ms: power-off at this time; 0: never."""
+        self.now_ms = 0
+        self._start_ticks_ms = start_ticks_ms
+        self._speed_pct = speed_pct
+        self._stop_ms = stop_ms
+        self._behind_ms = 0
+        self.must_pace = lambda: False  # True: real time although as fast as possible is asked for
+
+    def ticks_ms(self):
+        """Milliseconds, wrapping at 2^30."""
+        return (self._start_ticks_ms + self.now_ms) & TICKS_MASK
+
+    def sleep_ms(self, ms):
+        """Let time pass. Leaves the program at the end of the simulated time."""
+        speed_pct = self._speed_pct or (100 if self.must_pace() else 0)
+        if speed_pct:
+            self._pace(ms * 100 // speed_pct)
+        self.now_ms += ms
+        if self._stop_ms and self.now_ms >= self._stop_ms:
+            raise SystemExit
+
+    def _pace(self, ms):
+        """Sleep for real, and make up for what the device's own work took since the last sleep."""
+        began = self._real_ms()
+        last = getattr(self, "_woke_ms", began)
+        left = ms - (began - last) - self._behind_ms
+        if left > 0:
+            time.sleep_ms(left) if hasattr(time, "sleep_ms") else time.sleep(left / 1000)
+        self._behind_ms = min(-left, 1000) if left < 0 else 0
+        self._woke_ms = self._real_ms()
+
+    @staticmethod
+    def _real_ms():
+        return time.ticks_ms() if hasattr(time, "ticks_ms") else int(time.monotonic() * 1000)

@@ -1,0 +1,95 @@
+"""The simulated wearable's parts, put together under a board's role names.
+
+In:    a folder with `body.bin`, `flash.bin` and `config/`; or open files; the pace
+Out:   an object with the roles of a board
+State: the parts'
+Cost:  a few kilobytes of the simulator's own; `make bench` prints them
+Source: house plan: the simulator is a board
+"""
+
+from mmc_sim.body import Body, Imu
+from mmc_sim.clock import Clock
+from mmc_sim.flash import BLOCK_BYTES, Flash
+
+
+class Motor:
+    """The role `motor`: tells the body and people."""
+
+    def __init__(self, clock, tell):
+        self._clock = clock
+        self._tell = tell
+        self.body = None
+        self.is_on = False
+
+    def on(self, strength_pct):
+        """Run at a strength in percent."""
+        self.is_on = True
+        self.body.feel_motor(True)
+        self._tell("motor on {}".format(strength_pct))
+
+    def off(self):
+        """Stop."""
+        if self.is_on:
+            self._tell("motor off")
+            self.body.feel_motor(False)
+        self.is_on = False
+
+
+class Watchdog:
+    """The role `watchdog`: strict about being fed in time."""
+
+    LIMIT_MS = 8000
+
+    def __init__(self, clock):
+        self._clock = clock
+        self._fed_ms = 0
+
+    def feed(self):
+        """Call at least every LIMIT_MS."""
+        if self._clock.now_ms - self._fed_ms > self.LIMIT_MS:
+            raise RuntimeError("watchdog: not fed for {} ms".format(self._clock.now_ms - self._fed_ms))
+        self._fed_ms = self._clock.now_ms
+
+
+class Wearable:
+    """A board: the roles `emg`, `imu`, `motor`, `console`, `flash`, `clock`, `watchdog`, `folder`, `reset_cause`, `facts`."""
+
+    def __init__(self, facts, body_file, flash_file, folder, console, clock, tell, cut_at=0, torn=True):
+        def tell_time(text):
+            tell("@{} {}".format(clock.now_ms, text))
+
+        self.facts = facts
+        self.clock = clock
+        self.console = console
+        self.folder = folder
+        self.reset_cause = 1
+        self.flash = Flash(flash_file, facts.JOURNAL_BLOCKS, cut_at, torn)
+        self.watchdog = Watchdog(clock)
+        self.motor = Motor(clock, tell_time)
+        self.emg = Body(body_file, clock, facts.EMG_RAIL_COUNTS, facts.EMG_RING_SAMPLES, tell_time)
+        if self.emg.channels != facts.EMG_CHANNELS or self.emg.rate_hz != facts.EMG_RATE_HZ:
+            raise ValueError(
+                "the body has {} channels at {} Hz, the board {} at {} Hz".format(
+                    self.emg.channels, self.emg.rate_hz, facts.EMG_CHANNELS, facts.EMG_RATE_HZ
+                )
+            )
+        self.motor.body = self.emg
+        self.imu = Imu(self.emg)
+        clock.must_pace = lambda: self.emg.is_waiting or self.emg.is_done
+
+
+def open_folder(facts, folder, console, tell, speed_pct, start_ticks_ms=0, stop_ms=0):
+    """The wearable whose body, flash and settings lie in a folder; a missing flash file is made, erased."""
+    clock = Clock(speed_pct, start_ticks_ms, stop_ms)
+    path = folder + "/flash.bin"
+    try:
+        flash_file = open(path, "r+b")
+    except OSError as error:
+        if error.errno != 2:
+            raise
+        with open(path, "wb") as file:
+            for _ in range(facts.JOURNAL_BLOCKS):
+                file.write(b"\xff" * BLOCK_BYTES)
+        flash_file = open(path, "r+b")
+    body_file = open(folder + "/body.bin", "rb")
+    return Wearable(facts, body_file, flash_file, folder + "/config", console, clock, tell)
