@@ -19,9 +19,9 @@ from mmc_core.kernel import OUT_ENVELOPE, OUT_FAST, OUT_QUALITY, Kernel
 from mmc_core.sample import BLOCK_SAMPLES, QUALITY_BITS
 
 FRAME_BLOCKS = const(5)  # blocks of one feature frame: 50 ms
-RECORD_FRAMES = const(8)  # frames of one features record
+RECORD_FRAMES = const(10)  # frames of one features record
 IMU_BLOCKS = const(10)  # blocks from one logged IMU reading to the next
-RECORD_READINGS = const(4)  # readings of one IMU record
+RECORD_READINGS = const(5)  # readings of one IMU record
 IMU_WORDS = const(4)  # ax ay az |gyro|
 IMU_SHIFT = const(4)  # 16-bit counts to the log's 12 bits
 

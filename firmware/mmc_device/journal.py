@@ -101,16 +101,15 @@ class Journal:
         return newest
 
     def _claim_holes(self):
-        """Blocks without a valid page between two of the same session belong to that session."""
+        """Blocks without a valid page between two of the same session, in the order of writing, belong to it."""
         for block in range(self.blocks):
             owner = self._owner[block]
-            hole = self._after(block)
-            if owner == 0 or self._owner[hole] != 0:
-                continue
-            end = hole
-            while self._owner[end] == 0:
+            hole = end = self._after(block)
+            while owner and self._owner[end] == 0:
                 end = self._after(end)
-            while end != block and self._owner[end] == owner and hole != end:
+            if hole == end or self._owner[end] != owner or self._look_at(end) <= self._look_at(block):
+                continue
+            while hole != end:
                 self._owner[hole] = owner
                 hole = self._after(hole)
 

@@ -1,0 +1,71 @@
+"""The hot path allocates nothing: a thousand steps with the heap locked, on full-scale input, motor on and off."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+
+from mmc_host import firmware
+
+PROGRAM = """
+import micropython
+from array import array
+import board_facts
+from mmc_core.pipeline import Pipeline
+from mmc_core.settings import Settings
+
+config = Settings()
+config.put("ch0_reference_nv", 400000)
+config.put("ch0_reference_kind", "mvc")
+config.put("cue_rest_ms", 300)
+pipeline = Pipeline(config, board_facts)
+blocks = [array("h", [0] * 40) for _ in range(4)]
+for i in range(40):
+    blocks[0][i] = 16383 if i & 4 else -16383  # alternating extremes
+    blocks[1][i] = 16383  # the rail
+    blocks[2][i] = 1200 if i & 4 else -1200  # a hold
+    blocks[3][i] = 4 if i & 4 else -4  # rest
+reading = array("h", [4096, -32768, 32767, 32767, -32768, 32767])
+events = [0] * 8
+cues = 0
+
+def nothing(kind, values, tail=None, count=0):
+    pass
+
+def run():
+    global cues
+    t = 0
+    for step in range(1000):
+        t += 10
+        block = blocks[2] if step % 500 < 200 else blocks[3] if step % 500 < 400 else blocks[step & 1]
+        busy = step % 97 < 10
+        micropython.heap_lock()
+        cue = pipeline.step(block, t, reading, busy)
+        micropython.heap_unlock()
+        if pipeline._event:
+            events[pipeline.hold.kind] += 1
+        cues += cue != 0
+        pipeline.write_records(nothing, block, t, busy)
+
+run()
+print(events, cues)
+"""
+
+
+def test_a_thousand_steps_with_the_heap_locked(tmp_path, mpy):
+    tree = firmware.stage(tmp_path / "tree")
+    (tree / "probe.py").write_text(PROGRAM)
+    done = subprocess.run(
+        [mpy, "-X", "heapsize=220k", "probe.py"],
+        cwd=tree,
+        env={**os.environ, "MICROPYPATH": "."},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr + done.stdout
+    # Holds began, were lost and ended while the heap was locked: the test walked through the branches it is about.
+    events, cues = done.stdout.strip().rsplit(" ", 1)
+    started, ended, lost = json.loads(events)[1:4]
+    assert started >= 2 and ended >= 1 and lost >= 2 and int(cues) >= 2, done.stdout
