@@ -7,6 +7,7 @@ import make_board_facts
 import pytest
 
 from mmc_core import coeffs, sample
+from mmc_host.body import bodyfile
 
 SIM = make_board_facts.ROOT / "boards" / "sim"
 
@@ -40,10 +41,10 @@ def test_the_simulators_facts() -> None:
         "EMG_NV_PER_COUNT": 250,
         "EMG_RAIL_COUNTS": 16383,
         "EMG_KERNEL_SHIFT": 0,
+        "EMG_RING_SAMPLES": 256,
         "IMU_RATE_HZ": 100,
         "IMU_ACCEL_COUNTS_PER_G": 4096,
         "IMU_GYRO_COUNTS_PER_DPS": 16,
-        "MOTOR_RISE_MS": 30,
         "MOTOR_SPIN_DOWN_MS": 60,
         "JOURNAL_BLOCKS": 384,
         "JOURNAL_BLOCK_BYTES": 4096,
@@ -51,12 +52,18 @@ def test_the_simulators_facts() -> None:
     }
     assert facts["JOURNAL_BLOCKS"] * facts["JOURNAL_BLOCK_BYTES"] == 3 * 2**19  # 1.5 MiB
     assert facts["EMG_BLOCK_SAMPLES"] == sample.BLOCK_SAMPLES
-    assert facts["EMG_RATE_HZ"] == sample.RATE_HZ == coeffs.RATE_HZ
+    assert facts["EMG_RATE_HZ"] == sample.RATE_HZ == coeffs.RATE_HZ == bodyfile.RATE_HZ
+    assert facts["EMG_CHANNELS"] == bodyfile.MAX_CHANNELS
+    assert facts["EMG_NV_PER_COUNT"] == bodyfile.NV_PER_COUNT
+    assert facts["EMG_RAIL_COUNTS"] == bodyfile.RAIL_COUNTS
+    assert facts["EMG_RATE_HZ"] == facts["IMU_RATE_HZ"] * bodyfile.IMU_DIVIDER
+    assert facts["IMU_ACCEL_COUNTS_PER_G"] == bodyfile.ACCEL_COUNTS_PER_G
+    assert facts["IMU_GYRO_COUNTS_PER_DPS"] == bodyfile.GYRO_COUNTS_PER_DPS
 
 
 def test_drift_is_reported_and_mended(tmp_path: Path, monkeypatch, capsys, sim_text: str) -> None:
     monkeypatch.setattr(make_board_facts, "ROOT", tmp_path)
-    source = write(tmp_path / "boards" / "sim", sim_text.replace("rise_ms = 30", "rise_ms = 31"))
+    source = write(tmp_path / "boards" / "sim", sim_text.replace("spin_down_ms = 60", "spin_down_ms = 61"))
     target = source.with_name("board_facts.py")
     assert make_board_facts.main(["--check"]) == 1
     target.write_text((SIM / "board_facts.py").read_text(encoding="utf-8"), encoding="utf-8")
@@ -64,7 +71,7 @@ def test_drift_is_reported_and_mended(tmp_path: Path, monkeypatch, capsys, sim_t
     assert "boards/sim/board_facts.py" in capsys.readouterr().err
     assert make_board_facts.main([]) == 0
     assert make_board_facts.main(["--check"]) == 0
-    assert "MOTOR_RISE_MS = 31\n" in target.read_text(encoding="utf-8")
+    assert "MOTOR_SPIN_DOWN_MS = 61\n" in target.read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(
