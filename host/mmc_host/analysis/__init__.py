@@ -1,0 +1,1 @@
+"""One question per file, asked of a Session and answered in numbers with units."""

@@ -1,0 +1,182 @@
+"""What the session means, in words that need no training: what was held, how well, and what is worth a look.
+
+In:    Session, its holds, its activation per muscle
+Out:   Summary: a headline, sentences, figures, things worth a look
+Source: thresholds below are this file's. What is said stays within what surface EMG can carry: activation, never growth
+        or force (Vigotsky et al. 2018, 10.3389/fphys.2017.00985), and never a diagnosis
+"""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from mmc_host.analysis.activation import Activation
+from mmc_host.analysis.hold import Hold
+from mmc_host.analysis.scoring import Band, target_band, target_channel
+from mmc_host.columns import Channel, Session
+from mmc_host.report.wording import length, level, share, times, unit
+
+MOSTLY = 0.75
+HALF = 0.5
+BAD_SIGNAL_SHARE = 0.02
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One number to remember: what it is, its text, and how to read it."""
+
+    label: str
+    text: str
+    note: str
+
+
+@dataclass(frozen=True)
+class Summary:
+    """Plain words first, numbers second."""
+
+    headline: str
+    sentences: tuple[str, ...]
+    figures: tuple[Figure, ...]
+    look: tuple[str, ...]
+
+
+def summarise(session: Session, holds: Sequence[Hold], muscles: Sequence[Activation]) -> Summary:
+    """Say it."""
+    index = target_channel(session)
+    look = tuple(_signal(session, muscles) + _holds_off_target(holds, target_band(session)))
+    if index is None:
+        return Summary("No muscle was chosen to watch.", ("The settings name a channel that is not there.",), (), look)
+    channel = session.channels[index]
+    if channel.unit == "unknown":
+        return _unlabelled(session, look)
+    if not channel.calibrated:
+        return _uncalibrated(session, channel, muscles[index], look)
+    if not holds:
+        return _no_holds(session, channel, muscles[index], look)
+    return _with_holds(session, channel, holds, look)
+
+
+def _unlabelled(session: Session, look: tuple[str, ...]) -> Summary:
+    sentence = "The part of the record that names muscles and references was lost, so levels have no unit."
+    figures = (Figure("Recorded", length(session.duration_s), "length of the session"),)
+    return Summary("Recorded, but its labels are lost.", (sentence,), figures, look)
+
+
+def _uncalibrated(session: Session, channel: Channel, answer: Activation, look: tuple[str, ...]) -> Summary:
+    sentences = (
+        f"The {channel.muscle} had no reference in this session, so its activity is shown in microvolts and holds were "
+        "not scored. Microvolts depend on skin and electrodes and can't be compared between days.",
+        "Calibrate once (mmc-host calibrate), and the next session is scored in percent.",
+    )
+    figures = (
+        Figure("Recorded", length(session.duration_s), "length of the session"),
+        Figure("Mean activity", level(answer.mean, answer.unit), "over the whole session"),
+        Figure("Strongest", level(answer.p95, answer.unit), "exceeded 5 % of the time"),
+    )
+    return Summary("Recorded, but not scored: there is no reference yet.", sentences, figures, look)
+
+
+def _no_holds(session: Session, channel: Channel, answer: Activation, look: tuple[str, ...]) -> Summary:
+    sentences = (
+        f"The {channel.muscle} never rose and stayed up long enough to count as a hold. Its strongest moments reached "
+        f"{level(answer.p95, answer.unit)}.",
+    )
+    figures = (
+        Figure("Recorded", length(session.duration_s), "length of the session"),
+        Figure("Mean activity", level(answer.mean, answer.unit), "over the whole session"),
+        Figure("Strongest", level(answer.p95, answer.unit), "exceeded 5 % of the time"),
+    )
+    return Summary("No hold in this session.", sentences, figures, look)
+
+
+def _with_holds(session: Session, channel: Channel, holds: Sequence[Hold], look: tuple[str, ...]) -> Summary:
+    held_s = sum(hold.duration_s for hold in holds)
+    scored_s = sum(hold.scored_s for hold in holds)
+    mean = sum(hold.mean_pct * hold.scored_s for hold in holds if hold.mean_pct is not None)
+    mean = mean / scored_s if scored_s else None
+    in_target = [hold.time_in_target_s for hold in holds if hold.time_in_target_s is not None]
+    in_share = sum(in_target) / scored_s if in_target and scored_s else None
+    band = target_band(session)
+    sentences: list[str] = []
+    if mean is not None:
+        of = {"%MVC": "of its calibrated maximum (MVC)", "%ref": "of your reference contraction"}.get(
+            channel.unit, "of its reference"
+        )
+        sentences.append(f"While you held, the {channel.muscle} worked at {mean:.0f} % {of} on average.")
+    if band is not None and in_share is not None:
+        how = "Most" if in_share >= MOSTLY else "More than half" if in_share > HALF else "Less than half"
+        how = "Half" if in_share == HALF else how
+        sentences.append(
+            f"{how} of the scored time ({share(in_share)}) lay in your target band of "
+            f"{band.low_pct:.0f} to {band.high_pct:.0f} {unit(channel.unit)}."
+        )
+    responses = [seconds for hold in holds for seconds in hold.response_times_s]
+    cues = sum(hold.cues for hold in holds)
+    sentences += _lapses(holds, responses, cues)
+    figures = [
+        Figure("Holds", str(len(holds)), f"in {length(session.duration_s)}"),
+        Figure("Time held", length(held_s), f"longest {length(max(hold.duration_s for hold in holds))}"),
+        Figure("Mean while held", level(mean, channel.unit), "motor and bad signal left out"),
+    ]
+    if band is not None:
+        edges = f"{band.low_pct:.0f}–{band.high_pct:.0f} {unit(channel.unit)}"
+        figures.append(Figure("In target", share(in_share), edges))
+    figures.append(Figure("Buzzes", str(cues), "the muscle was letting go"))
+    if responses:
+        figures.append(Figure("Back after a buzz", length(statistics.median(responses)), "median, buzz time included"))
+    headline = f"You held {times(len(holds))}, {length(held_s)} in all."
+    return Summary(headline, tuple(sentences), tuple(figures), look)
+
+
+def _lapses(holds: Sequence[Hold], responses: Sequence[float], cues: int) -> list[str]:
+    lapses = [lapse for hold in holds for lapse in hold.lapses]
+    returned = sum(1 for lapse in lapses if lapse.regained_s is not None)
+    at_end = sum(1 for lapse in lapses if lapse.regained_s is None and lapse.cue_s is not None)
+    sentences: list[str] = []
+    if returned:
+        answer = f", {length(statistics.median(responses))} after the buzz (median)" if responses else ""
+        sentences.append(f"Within holds it let go and came back {times(returned)}{answer}.")
+    else:
+        sentences.append("No hold had a lapse before its end.")
+    if at_end:
+        sentences.append(
+            f"{at_end} of {cues} buzzes came as a hold ended: the wearable can't know whether you meant to stop."
+        )
+    return sentences
+
+
+def _holds_off_target(holds: Sequence[Hold], band: Band | None) -> list[str]:
+    if band is None:
+        return []
+    found: list[str] = []
+    for number, hold in enumerate(holds, 1):
+        if hold.time_in_target_s is None or hold.mean_pct is None or hold.scored_s == 0.0:
+            continue
+        inside = hold.time_in_target_s / hold.scored_s
+        if inside >= HALF:
+            continue
+        where = ""
+        if hold.mean_pct < band.low_pct:
+            where = "; on average it was below it"
+        elif hold.mean_pct > band.high_pct:
+            where = "; on average it was above it"
+        found.append(f"Hold {number} was in the target band for only {share(inside)} of its time{where}.")
+    return found
+
+
+def _signal(session: Session, muscles: Sequence[Activation]) -> list[str]:
+    import numpy as np
+
+    seconds = session.features.samples / session.header.rate_hz
+    found: list[str] = []
+    for answer in muscles:
+        bad = session.features.quality[:, answer.channel] != 0
+        bad_s = float(np.sum(seconds[bad]))
+        if bad_s > BAD_SIGNAL_SHARE * session.duration_s:
+            found.append(
+                f"The signal of the {answer.muscle} was clipped or flat for about {length(bad_s)}: an electrode may "
+                "have been loose. That time is not scored."
+            )
+    return found
