@@ -45,8 +45,8 @@ SCHEMA = (
     # for this long
     ("log_mode", "word", ("features", "raw"), 0, "features"),
     # what a session logs: features (fits a workout), or raw EMG too (minutes)
-    ("autostart", "word", ("off", "on"), 0, "on"),
-    # begin a session by itself after power-on and after calibration
+    ("autostart", "word", ("off", "on", "always"), 0, "on"),
+    # begin a session by itself after power-on and after calibration: once the target is calibrated, or always
     ("cue_pulse_ms", "int", 60, 500, 150),
     # length of one pulse of the motor
     ("cue_gap_ms", "int", 50, 500, 100),

@@ -61,7 +61,7 @@ class App:
         self._link = Link(board.console, self)
         self._pipeline = Pipeline(self.config.settings, board.facts)
         self._calibration = Calibration(board.facts.EMG_CHANNELS, self._pipeline.target)
-        self._starts_itself = self.config.settings["autostart"] == "on"
+        self._starts_itself = self.config.settings["autostart"] != "off"
         self.activity = PREPARING
         board.emg.begin()
 
@@ -190,7 +190,7 @@ class App:
                 self._end_calibration()
         elif self._prepare_flash() and self._starts_itself and not self._haptic.is_busy(self._now_ms):
             self._starts_itself = False
-            if self._pipeline.scored:
+            if self._pipeline.scored or self.config.settings["autostart"] == "always":
                 self._start()
 
     def _prepare_flash(self):
@@ -217,7 +217,7 @@ class App:
                 config.put(key + "reference_kind", kind)
         self.config.save()
         self._pipeline = Pipeline(config, self.facts)
-        self._starts_itself = config["autostart"] == "on"
+        self._starts_itself = config["autostart"] != "off"
 
     def _note_fault(self, code, detail):
         self.health.note(code, detail)
