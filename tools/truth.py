@@ -25,11 +25,13 @@ from pathlib import Path
 
 import get_micropython
 import numpy as np
+from mmc_core.errors import MmcError
 from mmc_core.settings import MAX_CHANNELS
 from mmc_device.config import Config
 from mmc_host import firmware, session
 from mmc_host.body import recording
 from mmc_host.client import Device
+from mmc_host.errors import LinkError
 from mmc_host.pull import pull
 from mmc_host.session import Session
 from mmc_host.store import Store
@@ -122,7 +124,7 @@ def spans(intervals: np.ndarray, offset_s: float, n_steps: int) -> np.ndarray:
 
 def truth_of_hold(path: Path, arrays: dict, micropython: Path, seed: int) -> dict:
     """Issue: holds on real muscle, and a contraction that is lost in the middle."""
-    target = int(np.ravel(arrays["agonist_channel"])[0])
+    target = target_of(arrays)
     holds = np.atleast_2d(arrays["hold_intervals_s"])
     rng = np.random.default_rng([seed, zlib.crc32(np.ascontiguousarray(arrays["emg"]).tobytes())])
     lead_s = tuple(round(float(seconds), 2) for seconds in rng.uniform(3, 10, 2))
@@ -156,12 +158,25 @@ def truth_of_hold(path: Path, arrays: dict, micropython: Path, seed: int) -> dic
     }
 
 
+def target_of(arrays: dict) -> int:
+    """Column of the working muscle; the first where the file does not say."""
+    return int(np.ravel(arrays.get("agonist_channels", arrays.get("agonist_channel", 0)))[0])
+
+
+def scale_of(arrays: dict) -> dict:
+    """How to scale a file that has no reference, whatever its units: its strongest moments stand for a millivolt."""
+    if "mvc_ref" in arrays:
+        return {}
+    swing = np.abs(arrays["emg"] - np.median(arrays["emg"], axis=0))
+    return {"scale_uv": 1000.0 / float(np.percentile(swing, 99.9))}
+
+
 def truth_of_rest(path: Path, arrays: dict, micropython: Path) -> dict:
     """Nobody contracts: no hold and no cue, channel by channel; without a reference nothing is scored at all."""
     scored = "mvc_ref" in arrays
     found = {"holds_told": 0, "cues": 0, "channels": arrays["emg"].shape[1], "scored": scored, "accounted": True}
     for column in range(arrays["emg"].shape[1]):
-        played = play(path, micropython, [column], scored=scored)
+        played = play(path, micropython, [column], scored=scored, **scale_of(arrays))
         found["holds_told"] += played.session.count("hold_start")
         found["cues"] += played.session.count("cue", "engage")
         found["accounted"] &= played.session.accounted
@@ -171,10 +186,9 @@ def truth_of_rest(path: Path, arrays: dict, micropython: Path) -> dict:
 def truth_of_run(path: Path, arrays: dict, micropython: Path) -> dict:
     """It runs, and every sample is accounted for; what the device saw is printed, not judged."""
     scored = "mvc_ref" in arrays
-    first = int(np.ravel(arrays.get("agonist_channels", arrays.get("agonist_channel", 0)))[0])
+    first = target_of(arrays)
     columns = [first] + [column for column in range(arrays["emg"].shape[1]) if column != first]
-    scale = {} if scored or "units" not in arrays or "count" not in str(arrays["units"]).lower() else {"scale_uv": 1.0}
-    played = play(path, micropython, columns[:MAX_CHANNELS], scored=scored, **scale)
+    played = play(path, micropython, columns[:MAX_CHANNELS], scored=scored, **scale_of(arrays))
     return {
         "holds_told": played.session.count("hold_start"),
         "cues": played.session.count("cue", "engage"),
@@ -184,6 +198,14 @@ def truth_of_run(path: Path, arrays: dict, micropython: Path) -> dict:
 
 
 def judge(path: Path, micropython: Path, seed: int) -> dict:
+    """Compare one file; what can't be played is a row of its own and does not stop the others."""
+    try:
+        return _judge(path, micropython, seed)
+    except (MmcError, LinkError, OSError, ValueError) as error:
+        return {"kind": "failed", "reason": f"{type(error).__name__}: {error}"}
+
+
+def _judge(path: Path, micropython: Path, seed: int) -> dict:
     """Decide by the arrays what the file is, and compare."""
     with np.load(path, allow_pickle=False) as archive:
         arrays = {name: archive[name] for name in archive.files}
@@ -191,13 +213,13 @@ def judge(path: Path, micropython: Path, seed: int) -> dict:
         return {"kind": "skipped", "reason": "no EMG"}
     if bool(arrays.get("rest", False)):
         return {"kind": "rest", **truth_of_rest(path, arrays, micropython)}
-    if {"force", "hold_intervals_s", "mvc_ref", "agonist_channel"} <= arrays.keys() and len(arrays["hold_intervals_s"]):
+    if {"force", "hold_intervals_s", "mvc_ref"} <= arrays.keys() and len(arrays["hold_intervals_s"]):
         return {"kind": "hold", **truth_of_hold(path, arrays, micropython, seed)}
     return {"kind": "run", **truth_of_run(path, arrays, micropython)}
 
 
 def best_clock(truths: list[np.ndarray]) -> list[float]:
-    """Kappa per file of the clock that fits all files best: on from one fixed time to another, whatever the EMG does."""
+    """Kappa per file of the clock that fits all files best: on from one time to another, whatever the EMG does."""
     longest = max(map(len, truths))
     best: list[float] = [0.0] * len(truths)
     for first in range(0, longest, 50):
@@ -241,11 +263,12 @@ def summarise(files: dict[str, dict]) -> dict:
                 "holds_told": sum(row["holds_told"] for row in rows),
                 "cues": sum(row["cues"] for row in rows),
             }
-    for kind, row in kinds.items():
+    for kind, row in kinds.items():  # of those that were played
         row["accounted"] = all(found["accounted"] for found in files.values() if found["kind"] == kind)
-    skipped = sum(row["kind"] == "skipped" for row in files.values())
-    if skipped:
-        kinds["skipped"] = {"files": skipped}
+    for kind in ("skipped", "failed"):
+        count = sum(row["kind"] == kind for row in files.values())
+        if count:
+            kinds[kind] = {"files": count}
     return kinds
 
 
@@ -293,7 +316,7 @@ def main() -> int:
     target.parent.mkdir(exist_ok=True)
     target.write_text(json.dumps(found, indent=1))
     print(f"\nwrote {target.relative_to(ROOT)}")
-    return 0
+    return 1 if "failed" in found["kinds"] else 0
 
 
 if __name__ == "__main__":

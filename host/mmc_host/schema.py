@@ -1,0 +1,145 @@
+"""Meanings of the core's tables, read from the comments in their source, so that they are written down once.
+
+The core keeps its tables short: a row has codes and names, and the comments under it carry unit and meaning, which the
+wearable's heap has no room for. Here a module's text is parsed (not run) and rows and comments are brought together.
+
+In:    source text of a core module
+Out:   tables by name, each row with its key, its literal parts, its comments and fields; constants with their comment
+Cost:  milliseconds a module
+"""
+
+import ast
+import importlib
+import inspect
+import io
+import re
+import tokenize
+from collections.abc import Iterator
+from dataclasses import dataclass
+from types import ModuleType
+
+_FIELD = re.compile(r"([a-z]\w*)\s+(\S+)\s{2,}(\S.*)")
+
+
+@dataclass(frozen=True)
+class Field:
+    """One value of a row: its name, its unit (`-`: a plain number, a text or a choice) and what it means."""
+
+    name: str
+    unit: str
+    meaning: str
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row of a table: key, parts as literals (None where a part is an expression), comments under it."""
+
+    key: str
+    parts: tuple[object, ...]
+    comments: tuple[str, ...]
+
+    @property
+    def fields(self) -> tuple[Field, ...]:
+        """The comments that describe a field, in order."""
+        found = (_FIELD.fullmatch(comment) for comment in self.comments)
+        return tuple(Field(match[1], match[2], match[3]) for match in found if match)
+
+    @property
+    def meaning(self) -> str:
+        """The comments as one text, for rows that are one value."""
+        return " ".join(self.comments)
+
+
+@dataclass(frozen=True)
+class Constant:
+    """A named number of the core."""
+
+    name: str
+    value: int
+    meaning: str
+
+
+def source_of(module_name: str) -> str:
+    """Return the source text of a module of the core, for example `source_of("mmc_core.record")`."""
+    module: ModuleType = importlib.import_module(module_name)
+    return inspect.getsource(module)
+
+
+def tables(source: str) -> dict[str, list[Row]]:
+    """Return the tables of a module by name.
+
+    A table is a name in capitals at the top of the module that stands for a dictionary of tuples, a tuple of tuples, or
+    one tuple that begins with a text (a table of one row).
+
+    Raises:
+        SyntaxError: `source` is no Python.
+    """
+    comments = _comments(source)
+    found: dict[str, list[Row]] = {}
+    for name, value in _assignments(source):
+        if isinstance(value, ast.Dict):
+            pairs = [(ast.unparse(key), row) for key, row in zip(value.keys, value.values, strict=True) if key]
+        elif isinstance(value, ast.Tuple) and value.elts and all(isinstance(row, ast.Tuple) for row in value.elts):
+            pairs = [(str(_literal(row.elts[0])), row) for row in value.elts if isinstance(row, ast.Tuple) and row.elts]
+        elif isinstance(value, ast.Tuple) and value.elts and isinstance(_literal(value.elts[0]), str):
+            pairs = [(name, value)]
+        else:
+            continue
+        rows = [
+            Row(key, tuple(map(_literal, row.elts)), _comments_under(comments, row.end_lineno or 0))
+            for key, row in pairs
+            if isinstance(row, ast.Tuple)
+        ]
+        if rows:
+            found[name] = rows
+    return found
+
+
+def constants(source: str, prefix: str = "") -> list[Constant]:
+    """Return the constants of a module whose name begins with `prefix`, with the comment behind each."""
+    comments = _comments(source)
+    found: list[Constant] = []
+    for name, value in _assignments(source):
+        if isinstance(value, ast.Call) and getattr(value.func, "id", "") == "const" and value.args:
+            number = _literal(value.args[0])
+            if isinstance(number, int) and name.startswith(prefix):
+                found.append(Constant(name, number, comments.get(value.lineno, (0, ""))[1]))
+    return found
+
+
+def setting_meanings() -> dict[str, str]:
+    """Return what each setting means, by its name in the schema (channel settings without their `ch0_`)."""
+    found = tables(source_of("mmc_core.settings"))
+    return {row.key: row.meaning for table in ("SCHEMA", "CHANNEL_SCHEMA") for row in found[table]}
+
+
+def _assignments(source: str) -> Iterator[tuple[str, ast.expr]]:
+    for node in ast.parse(source).body:
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and node.targets[0].id.isupper():
+            yield node.targets[0].id, node.value
+
+
+def _literal(node: ast.expr) -> object:
+    try:
+        return ast.literal_eval(node)
+    except ValueError:
+        return None
+
+
+def _comments(source: str) -> dict[int, tuple[int, str]]:
+    """Return comments by line: the column where each begins, and its text."""
+    tokens = tokenize.generate_tokens(io.StringIO(source).readline)
+    return {
+        token.start[0]: (token.start[1], token.string.lstrip("#").strip())
+        for token in tokens
+        if token.type == tokenize.COMMENT
+    }
+
+
+def _comments_under(comments: dict[int, tuple[int, str]], line: int) -> tuple[str, ...]:
+    """Return the comments on the lines that follow `line` without a break."""
+    found: list[str] = []
+    while line + 1 in comments:
+        line += 1
+        found.append(comments[line][1])
+    return tuple(found)

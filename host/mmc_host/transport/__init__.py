@@ -1,0 +1,64 @@
+"""Lines to a wearable, behind one contract: a serial port, TCP, or a simulator that is started for the purpose.
+
+In:    a port as the user names it: a serial path, `tcp://host:port`, `sim://scenario`; None: the one that is attached
+Out:   a `Transport`: bytes in, bytes out. Every failure of the wire is a `LinkError` that says what, where, what to do
+"""
+
+from typing import Protocol
+
+
+class Transport(Protocol):
+    """A line to a device. Not for use by two threads at once."""
+
+    @property
+    def name(self) -> str:
+        """How the user would name this line."""
+        ...
+
+    def read(self, timeout_s: float) -> bytes:
+        """Return what has arrived, at most `timeout_s` seconds from now; empty when nothing did.
+
+        Raises:
+            LinkError: the line is gone.
+        """
+        ...
+
+    def write(self, data: bytes) -> None:
+        """Send all of `data`.
+
+        Raises:
+            LinkError: the line is gone, or takes nothing.
+        """
+        ...
+
+    def close(self) -> None:
+        """Let go of the line; twice is once."""
+        ...
+
+
+def open_transport(port: str | None = None) -> Transport:
+    """Open the line that `port` names.
+
+    Args:
+        port: a serial device's path, `tcp://host:port`, `sim://scenario[?speed=max|N&seed=N&state=DIR]`; None takes the
+            one wearable that is attached.
+
+    Raises:
+        LinkError: there is none, there are several, or it can't be opened.
+        UsageError: `port` is no address.
+    """
+    if port is None:
+        from mmc_host.transport.discover import find_one
+
+        port = find_one().port
+    if port.startswith("tcp://"):
+        from mmc_host.transport.tcp import TcpTransport
+
+        return TcpTransport(port)
+    if port.startswith("sim://"):
+        from mmc_host.transport.sim import SimTransport
+
+        return SimTransport(port)
+    from mmc_host.transport.serial import SerialTransport
+
+    return SerialTransport(port)
