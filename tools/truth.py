@@ -25,6 +25,7 @@ from pathlib import Path
 
 import get_micropython
 import numpy as np
+
 from mmc_core.errors import MmcError
 from mmc_core.settings import MAX_CHANNELS
 from mmc_device.config import Config

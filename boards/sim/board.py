@@ -23,6 +23,8 @@ def open_board():
 
     def can_read():
         for _, flags in poller.ipoll(0):
+            if flags & select.POLLHUP and not flags & select.POLLIN:
+                raise SystemExit  # whoever held the line is gone
             return flags & select.POLLIN
         return False
 

@@ -1,20 +1,24 @@
-"""Where the program keeps what lasts no longer than a process: locks of ports, and the list of running simulators.
+"""Where the program keeps things: sessions, and what lasts no longer than a process (locks, running simulators).
 
-Out: folders, made on demand. `MMC_HOME` moves everything of this program below one folder, this too.
+Out: folders. `MMC_HOME` moves all of them below one folder.
 """
 
 import os
 from pathlib import Path
 
 
-def runtime_dir() -> Path:
-    """Return the folder for locks and running simulators: `$MMC_HOME/run`, else the platform's own place for such."""
-    home = os.environ.get("MMC_HOME")
-    if home:
-        path = Path(home) / "run"
-    else:
-        from platformdirs import user_runtime_path
+def home() -> Path:
+    """Return the folder of everything that this program keeps: `$MMC_HOME`, else the platform's place for user data."""
+    named = os.environ.get("MMC_HOME")
+    if named:
+        return Path(named)
+    from platformdirs import user_data_path
 
-        path = user_runtime_path("mmc-host")
+    return user_data_path("mmc")
+
+
+def runtime_dir() -> Path:
+    """Return the folder for locks and running simulators."""
+    path = home() / "run"
     path.mkdir(parents=True, exist_ok=True)
     return path

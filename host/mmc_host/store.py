@@ -24,24 +24,15 @@ from types import TracebackType
 
 from mmc_core.errors import FormatError, PeerError, UsageError
 from mmc_host.index import Entry, Index
+from mmc_host.paths import home
 from mmc_host.session import MAX_SESSION_BYTES
 
-__all__ = ["Entry", "Partial", "Store", "default_root"]
+__all__ = ["Entry", "Partial", "Store"]
 
 SPARE_BYTES = 64 * 1024 * 1024  # of the disk, which stay free
 
 _DEVICE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,31}")
 _FILE = re.compile(r"(\d{5})-([0-9a-f]{64})\.mmc")
-
-
-def default_root() -> Path:
-    """`$MMC_HOME`, else the platform's place for a user's data."""
-    home = os.environ.get("MMC_HOME")
-    if home:
-        return Path(home)
-    from platformdirs import user_data_path
-
-    return user_data_path("mmc")
 
 
 def device_folder(device: str) -> str:
@@ -139,10 +130,10 @@ class Partial:
 
 
 class Store:
-    """Sessions below one folder, `default_root()` unless told."""
+    """Sessions below one folder, `home()` unless told."""
 
     def __init__(self, root: str | os.PathLike[str] | None = None) -> None:
-        self.root = Path(root) if root is not None else default_root()
+        self.root = Path(root) if root is not None else home()
         self.folder = self.root / "sessions"
         self._index: Index | None = None
 

@@ -163,9 +163,10 @@ class Body:
         if run < count:
             self._file.seek(self._emg_at + 2 * self.channels * first)
             self._file.readinto(view[run * self.channels :])
-        self._reading_at = self._imu_at + 12 * ((first + self._pos) // self._divider)
-        if self._pos % self._divider:
-            self._reading_at = -1
+        due = (self._pos + self._divider - 1) // self._divider * self._divider  # where the next reading was taken
+        self._reading_at = -1
+        if due < self._pos + count:
+            self._reading_at = self._imu_at + 12 * ((first + due % length) // self._divider)
         if self._motor_is_on and self._artefact_counts:
             self._shake(block, count)
         self._advance(count)

@@ -17,7 +17,8 @@ import mmc_core
 import mmc_host
 from mmc_core import event
 from mmc_core.errors import FormatError, PeerError, UsageError
-from mmc_host.store import MAX_SESSION_BYTES, Store, default_root, device_folder
+from mmc_host.paths import home
+from mmc_host.store import MAX_SESSION_BYTES, Store, device_folder
 
 
 def make(session=1, wearer="otter", seconds=2.0, utc_ms=UTC_MS, level=100):
@@ -34,10 +35,10 @@ def store(tmp_path):
 
 def test_home_is_the_users_choice(monkeypatch, tmp_path):
     monkeypatch.setenv("MMC_HOME", str(tmp_path / "there"))
-    assert default_root() == tmp_path / "there" == Store().root
+    assert home() == tmp_path / "there" == Store().root
     monkeypatch.delenv("MMC_HOME")
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
-    assert default_root().name == "mmc"
+    assert home().name == "mmc"
 
 
 def test_bytes_are_kept_verbatim_and_private(store):

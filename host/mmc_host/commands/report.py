@@ -25,9 +25,9 @@ def command(session: str, open_it: bool, output: Path | None) -> None:
     with Store() as store:
         path = store.find(session)
     found = load(path)
-    target = output or Path(f"session-{path.stem}.html")
+    target = output or Path(f"session-{path.stem[:14]}.html")  # number and eight digits of the hash
     target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_text(render(found), encoding="utf-8")
+    target.write_text(render(found, source=path.stem[:14]), encoding="utf-8")
     say(f"wrote {target}")
     if open_it:
         import webbrowser
