@@ -1,0 +1,307 @@
+#!/usr/bin/env python3
+"""Measure what can be compared between commits: speed, latency, log size, heap, start-up.
+
+In:     nothing but this tree; the two MicroPythons where they are there
+Out:    tables; `build/bench.json`, whose keys CONTRIBUTING documents
+Others: `--minutes N` of simulated workout (default 10)
+
+Times are medians; they hold for one machine at one time, so compare ratios from one run. No test asserts a time.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import get_micropython
+import heap
+import numpy as np
+from mmc_core import frame, message, page
+from mmc_core.sync import SyncClient
+from mmc_device.config import Config
+from mmc_host import firmware, session
+from mmc_host.body import bodyfile, muscle
+from mmc_host.report import render
+
+ROOT = Path(__file__).resolve().parent.parent
+LINE_BYTES_PER_S = 11520  # 115200 baud, 8N1
+HOLD_S, REST_S, LET_GO_S = 12, 8, 3
+
+_KERNEL = """
+import sys, time
+from array import array
+from mmc_core.kernel import Kernel
+kernel = Kernel(4, 0, 16383, 50)
+for channel in range(4):
+    kernel.set_reference(channel, 12800, 0)
+block = array("h", [0] * (64 * 4))
+for i in range(len(block)):
+    block[i] = (i * 7919) % 4001 - 2000
+if hasattr(time, "ticks_us"):
+    now, since = time.ticks_us, lambda t: time.ticks_diff(time.ticks_us(), t)
+else:
+    now, since = (lambda: time.perf_counter_ns() // 1000), lambda t: time.perf_counter_ns() // 1000 - t
+for n in (10, 64):
+    blocks = BLOCKS // n
+    for repeat in range(7):
+        t = now()
+        for _ in range(blocks):
+            kernel.process(block, n)
+        print("kernel", n, since(t) * 1000 // (blocks * n * 4))
+"""
+
+_STEP = """
+import time
+from array import array
+import board_facts
+from mmc_core.pipeline import Pipeline
+from mmc_core.settings import Settings
+config = Settings()
+config.put("ch0_reference_nv", 400000)
+config.put("ch0_reference_kind", "mvc")
+pipeline = Pipeline(config, board_facts)
+block = array("h", [0] * 40)
+for i in range(40):
+    block[i] = (i * 7919) % 2001 - 1000
+reading = array("h", [4096, 0, 0, 10, 20, 30])
+def write(kind, values, tail=None, count=0):
+    pass
+def loop():
+    x = 1
+    for _ in range(800):
+        x = (x * 3) & 0xFFFF
+def run():
+    t = time.ticks_us()
+    for i in range(500):
+        pipeline.step(block, i * 10, reading, False)
+        pipeline.write_records(write, block, i * 10, False)
+    used = time.ticks_diff(time.ticks_us(), t)
+    t = time.ticks_us()
+    for _ in range(100):
+        loop()
+    print("step", used * 1000 // 500, time.ticks_diff(time.ticks_us(), t) * 1000 // 100)
+for repeat in range(7):
+    run()
+"""
+
+
+def run_script(command: list[str], tree: Path, script: str) -> str:
+    """Run a script with the staged firmware as its path; its output."""
+    (tree / "bench_script.py").write_text(script)
+    environment = {**os.environ, "MICROPYPATH": ".", "PYTHONPATH": "."}
+    done = subprocess.run(
+        [*command, "bench_script.py"], cwd=tree, env=environment, capture_output=True, text=True, check=True
+    )
+    return done.stdout
+
+
+def bench_kernel(tree: Path, interpreters: dict[str, list[str]]) -> dict:
+    """Median ns per sample and channel of the kernel, four channels, blocks of 10 and of 64 samples."""
+    found: dict[str, dict[str, float]] = {}
+    for name, command in interpreters.items():
+        script = _KERNEL.replace("BLOCKS", "640" if name == "cpython" else "64000")
+        times: dict[str, list[int]] = {}
+        for n, nanoseconds in re.findall(r"^kernel (\d+) (\d+)$", run_script(command, tree, script), re.M):
+            times.setdefault(f"block_{n}", []).append(int(nanoseconds))
+        found[name] = {key: statistics.median(values) for key, values in times.items()}
+    return found
+
+
+def bench_step(tree: Path, interpreters: dict[str, list[str]]) -> dict:
+    """Median microseconds of a whole block: pipeline step and records; beside it 800 rounds of a bytecode loop."""
+    found = {}
+    for name, command in interpreters.items():
+        if name == "cpython":
+            continue
+        rows = re.findall(r"^step (\d+) (\d+)$", run_script(command, tree, _STEP), re.M)
+        step_us, loop_us = (statistics.median(int(row[i]) for row in rows) / 1000 for i in (0, 1))
+        found[name] = {"block_us": step_us, "loop_800_us": loop_us, "ratio": step_us / loop_us}
+    return found
+
+
+def write_workout(path: Path, minutes: int) -> int:
+    """A body that holds for 12 s and rests for 8 s, lets go once in each hold until it is told; returns the holds."""
+    rng = np.random.default_rng(1)
+
+    def take(seconds: float, target_uv: float) -> np.ndarray:
+        levels = (target_uv, target_uv / 8, 3.0, 2.0)
+        return np.stack([muscle.rest_noise_uv(round(seconds * 1000), level, rng) for level in levels], axis=1)
+
+    parts = [take(REST_S, 4), take(HOLD_S, 180), take(LET_GO_S, 12)]
+    counts, _ = bodyfile.emg_counts(np.concatenate(parts))
+    ends = np.cumsum([len(part) for part in parts])
+    takes = tuple(bodyfile.Take(int(end) - len(part), len(part)) for end, part in zip(ends, parts, strict=True))
+    imu = np.zeros((len(counts) // bodyfile.IMU_DIVIDER, 6), np.int16)
+    imu[:, 0] = bodyfile.ACCEL_COUNTS_PER_G
+    holds = minutes * 60 // (HOLD_S + REST_S)
+    one = (
+        bodyfile.Step(0, bodyfile.Until.TIME, REST_S * 1000),
+        bodyfile.Step(1, bodyfile.Until.TIME, HOLD_S * 500),
+        bodyfile.Step(2, bodyfile.Until.MOTOR_STARTS, LET_GO_S * 1000, 350),
+        bodyfile.Step(1, bodyfile.Until.TIME, HOLD_S * 500),
+    )
+    bodyfile.write(bodyfile.Body(emg=counts, imu=imu, takes=takes, steps=one * holds), path)
+    return holds
+
+
+def bench_workout(tree: Path, micropython: Path, minutes: int) -> dict:
+    """Log size per mode, how long it fits the journal, speed of simulation, latency from letting go to the motor."""
+    found: dict[str, dict[str, float]] = {}
+    for mode in ("features", "raw"):
+        with tempfile.TemporaryDirectory() as folder:
+            state = Path(folder)
+            (state / "config").mkdir()
+            length_min = minutes if mode == "features" else 1
+            holds = write_workout(state / "body.bin", length_min)
+            config = Config(str(state / "config"))
+            config.settings.put("log_mode", mode)
+            config.settings.put("ch0_reference_nv", 400_000)
+            config.settings.put("ch0_reference_kind", "mvc")
+            config.save()
+            stop_ms = holds * (HOLD_S + REST_S) * 1000
+            environment = {
+                **os.environ,
+                "MICROPYPATH": ".",
+                "MMC_SIM_DIR": folder,
+                "MMC_SIM_SPEED": "0",
+                "MMC_SIM_STOP_MS": str(stop_ms),
+            }
+            began = time.perf_counter()
+            done = subprocess.run(
+                [micropython, "-X", "heapsize=1m", "main.py"],
+                cwd=tree,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                check=True,
+            )
+            took_s = time.perf_counter() - began
+            flash = np.fromfile(state / "flash.bin", np.uint8).reshape(-1, page.PAGE_BYTES)
+        written = flash[(flash != 0xFF).any(axis=1)]
+        data = written.tobytes()
+        room = len(flash) // page.BLOCK_PAGES - 1
+        seconds = stop_ms / 1000
+        bytes_per_s = len(data) / seconds
+        found[mode] = {
+            "bytes_per_s": bytes_per_s,
+            "minutes_in_journal": (room * page.BLOCK_BYTES - 2 * page.PAGE_BYTES) / bytes_per_s / 60,
+            "times_real_time": seconds / took_s,
+        }
+        if mode == "features":
+            lags = latencies(done.stderr)
+            keys = ("p10", "median", "p90")
+            found["letting_go_to_motor_ms"] = {
+                key: float(np.percentile(lags, q)) for key, q in zip(keys, (10, 50, 90), strict=True)
+            }
+            found["letting_go_to_motor_ms"]["count"] = len(lags)
+            found["host"] = bench_host(data)
+    return found
+
+
+def latencies(told: str) -> list[int]:
+    """Milliseconds from the moment the wearer lets go within a hold to the motor's start, from the simulator's lines."""
+    lags = []
+    let_go_ms = None
+    for ms, what in re.findall(r"^@(\d+) (step \d+|motor on)", told, re.M):
+        if what.startswith("step"):
+            let_go_ms = int(ms) if int(what.split()[1]) % 4 == 2 else None
+        elif let_go_ms is not None:
+            lags.append(int(ms) - let_go_ms)
+            let_go_ms = None
+    return lags
+
+
+def median_ms(what: Callable[[], object], times: int) -> float:
+    """Median time of a call in ms, after one that does not count."""
+    what()
+    taken = []
+    for _ in range(times):
+        began = time.perf_counter()
+        what()
+        taken.append(1000 * (time.perf_counter() - began))
+    return statistics.median(taken)
+
+
+def bench_host(data: bytes) -> dict:
+    """Load and render the workout's session; start the command line."""
+    loaded = session.decode(data)
+    help_command = [Path(sys.executable).with_name("mmc-host"), "--help"]
+    return {
+        "session_minutes": loaded.duration_s / 60,
+        "load_ms": median_ms(lambda: session.decode(data), 5),
+        "render_ms": median_ms(lambda: render(loaded), 5),
+        "help_cold_ms": median_ms(lambda: subprocess.run(help_command, check=True, capture_output=True), 10),
+    }
+
+
+def bench_line() -> dict:
+    """Bytes on the wire per byte of session, and what that makes of a line of 115200 baud."""
+    scratch, out = bytearray(512), bytearray(512)
+    rng = np.random.default_rng(1)
+    data = rng.integers(0, 256, page.PAGE_BYTES, dtype=np.uint8).tobytes()
+    end = message.pack(message.MESSAGES[message.READ][3], (1, 0, data), scratch, 5)
+    wire = frame.encode_into(out, scratch, message.READ | message.REPLY, 1, end - 5)
+    request = len(SyncClient().request(message.READ, (1, 0, 1 << 16), 0))
+    return {
+        "wire_bytes_per_byte": wire / len(data),
+        "read_request_bytes": request,
+        "kb_per_s_at_115200": LINE_BYTES_PER_S * len(data) / wire / 1000,
+    }
+
+
+def show(name: str, value: object, depth: int = 0) -> None:
+    """Print a tree of figures."""
+    if isinstance(value, dict):
+        print("  " * depth + name)
+        for key, inner in value.items():
+            show(key, inner, depth + 1)
+    else:
+        print(
+            f"{'  ' * depth + name:40} {value:.4g}" if isinstance(value, float) else f"{'  ' * depth + name:40} {value}"
+        )
+
+
+def main() -> int:
+    """Measure everything, print it, write it."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--minutes", type=int, default=10, help="minutes of simulated workout")
+    arguments = parser.parse_args()
+    mpy32, reason = get_micropython.find()
+    mpy64 = firmware.micropython()
+    interpreters = {"cpython": [sys.executable], "micropython_64": [str(mpy64), "-X", "heapsize=1m"]}
+    if mpy32:
+        interpreters["micropython_32"] = [str(mpy32), "-X", "heapsize=1m"]
+    else:
+        print(f"bench: without 32-bit MicroPython: {reason}")
+    with tempfile.TemporaryDirectory() as folder:
+        tree = firmware.stage(Path(folder))
+        found = {
+            "version": 1,
+            "kernel_ns_per_sample_channel": bench_kernel(tree, interpreters),
+            "block": bench_step(tree, interpreters),
+            "workout": bench_workout(tree, Path(mpy32) if mpy32 else mpy64, arguments.minutes),
+            "line": bench_line(),
+        }
+    if mpy32:
+        found["heap"] = heap.measure(Path(mpy32), 30)
+    for name, value in found.items():
+        show(name, value)
+    target = ROOT / "build" / "bench.json"
+    target.parent.mkdir(exist_ok=True)
+    target.write_text(json.dumps(found, indent=1))
+    print(f"wrote {target.relative_to(ROOT)}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
