@@ -111,7 +111,7 @@ def has_display() -> bool:
 def main(arguments: list[str] | None = None) -> int:
     """Run the demo; return the exit code."""
     parser = argparse.ArgumentParser(description="A wearable, simulated: calibrate, train, pull, report.")
-    parser.add_argument("--speed", default="max", help="max, or how many times real time (default: max)")
+    parser.add_argument("--speed", default="10", help="max, or how many times real time (default: 10)")
     parser.add_argument("--no-open", action="store_true", help="do not open the report in a browser")
     options = parser.parse_args(arguments)
     began = time.monotonic()

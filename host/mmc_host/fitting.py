@@ -19,10 +19,14 @@ _LONGEST_MUSCLE_BYTES = next(row[3] for row in settings.CHANNEL_SCHEMA if row[0]
 
 @dataclass(frozen=True)
 class Fitted:
-    """What the wearer will do, in words."""
+    """What the wearer will do, in words.
+
+    summary: one line. notes: what else a person should know. steps: a word for each step of the script, if it has any.
+    """
 
     summary: str
     notes: tuple[str, ...] = ()
+    steps: tuple[str, ...] = ()
 
 
 def fit_scenario(state: Path, name: str, seed: int) -> Fitted:
@@ -37,7 +41,7 @@ def fit_scenario(state: Path, name: str, seed: int) -> Fitted:
     info = body.write_scenario(name, state / "body.bin", seed)
     values: dict[str, int | str] = {"target_channel": info.target_channel, **_muscles(info.muscles)}
     write_settings(state, values)
-    return Fitted(f"scenario {name}, seed {seed}")
+    return Fitted(f"scenario {name}, seed {seed}", steps=info.steps)
 
 
 def fit_recording(state: Path, source: Path, mapping: Sequence[str], seed: int) -> Fitted:

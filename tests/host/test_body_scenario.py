@@ -113,7 +113,7 @@ def test_every_scenario_is_written_and_read(tmp_path: Path, name: str) -> None:
     assert info.muscles == ("biceps brachii", "triceps brachii", "brachioradialis", "deltoideus anterior")
     assert info.target_channel == 0
     assert read.emg.shape == (info.n_samples, len(info.muscles))
-    assert len(read.steps) == info.n_steps
+    assert len(read.steps) == len(info.steps)
     assert read.artefact_counts == 120  # 30 uV
     assert read.takes[0].n_samples >= 2000
 

@@ -7,7 +7,7 @@ from host.command_line import run, run_json, workout
 from host.fake_device import FakeDevice
 
 from mmc_core import message, page, settings
-from mmc_host.commands.sim import BuzzLines, waiting_sessions
+from mmc_host.commands.sim import LiveLines, waiting_sessions
 from mmc_host.firmware import Happening
 
 REST, CONTRACTION_1, CONTRACTION_3, DONE, REFUSED = 1, 2, 4, 5, 6
@@ -218,16 +218,22 @@ def test_sim_lists_scenarios_and_refuses_what_does_not_fit(tmp_path: Path) -> No
         assert run("sim", *arguments).exit_code == 2, arguments
 
 
-def test_buzzes_are_one_line_a_cue(capsys: pytest.CaptureFixture[str]) -> None:
-    buzzes = BuzzLines()
+def test_live_are_one_line_a_cue_and_the_wearer_is_told_when_something_changes(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    live = LiveLines(("rest", "hold", "hold", "let go"))
     for ms in (12_400, 12_650, 75_000):
-        buzzes.take(Happening(ms, "motor on", 80))
-        buzzes.take(Happening(ms + 150, "motor off", None))
-    buzzes.finish()
-    buzzes.finish()
+        live.take(Happening(ms, "motor on", 80))
+        live.take(Happening(ms + 150, "motor off", None))
+    live.take(Happening(75_400, "step", 1))
+    live.take(Happening(76_000, "step", 2))  # goes on holding: nothing to tell
+    live.take(Happening(77_000, "step", 3))
+    live.finish()
     assert capsys.readouterr().out.splitlines() == [
         "00:12.4  bzz bzz  80 %, 150 ms",
         "01:15.0  bzz  80 %, 150 ms",
+        "01:15.4  the wearer: hold",
+        "01:17.0  the wearer: let go",
     ]
 
 

@@ -26,7 +26,7 @@ class ScenarioInfo:
         muscles: SENIAM names, one per channel.
         target_channel: the channel that contracts.
         n_samples: EMG samples per channel, all takes together.
-        n_steps: steps of the script.
+        steps: what the wearer does, step by step.
     """
 
     name: str
@@ -34,7 +34,7 @@ class ScenarioInfo:
     muscles: tuple[str, ...]
     target_channel: int
     n_samples: int
-    n_steps: int
+    steps: tuple[str, ...]
 
 
 def scenarios() -> dict[str, str]:
@@ -66,7 +66,7 @@ def write_scenario(name: str, path: Path, seed: int = 0) -> ScenarioInfo:
         muscles=tuple(muscle.name for muscle in scenario.muscles),
         target_channel=scenario.target_channel,
         n_samples=len(body.emg),
-        n_steps=len(body.steps),
+        steps=tuple(step.take for step in scenario.steps),
     )
 
 

@@ -20,11 +20,12 @@ _BURST_GAP_MS = 700  # pulses closer together than this belong to one cue
 _POLL_S = 0.5
 
 
-class BuzzLines:
-    """Prints one line per cue, growing pulse by pulse: `00:12.4  bzz bzz  80 %, 150 ms`."""
+class LiveLines:
+    """Prints what the wearer does, and one line per cue that grows pulse by pulse: `00:12.4  bzz bzz  80 %, 150 ms`."""
 
-    def __init__(self) -> None:
-        """Start with no line open."""
+    def __init__(self, steps: tuple[str, ...]) -> None:
+        """Start with no line open. steps: a word for each step of the wearer's script."""
+        self._steps = steps
         self._pulse_ms: int | None = None  # start of the newest pulse while a line is open
         self._length_ms = 0
         self._strength_pct = 0
@@ -40,6 +41,13 @@ class BuzzLines:
             self._pulse_ms, self._strength_pct = happening.ms, happening.value or 0
         elif happening.what == "motor off" and self._pulse_ms is not None:
             self._length_ms = happening.ms - self._pulse_ms
+        elif happening.what == "step" and self._steps:
+            self._tell_step(happening.ms, happening.value or 0)
+
+    def _tell_step(self, ms: int, step: int) -> None:
+        if self._steps[step] != self._steps[step - 1]:
+            self.finish()
+            say(f"{clock_text(ms)}  the wearer: {self._steps[step]}")
 
     def finish(self) -> None:
         """End the line, if one is open."""
@@ -117,7 +125,7 @@ def command(
         for note in fitted.notes:
             say(note)
         try:
-            _show(simulator, state / "flash.bin", once)
+            _show(simulator, LiveLines(fitted.steps), state / "flash.bin", once)
         except KeyboardInterrupt:
             say()
             say("the wearable is switched off")
@@ -153,19 +161,18 @@ def _linked(link: Path, port: str) -> "Generator[None]":
             link.unlink()
 
 
-def _show(simulator: "Simulator", flash: Path, once: bool) -> None:
+def _show(simulator: "Simulator", live: LiveLines, flash: Path, once: bool) -> None:
     """Print what happens until the process ends, or for `once` until the script is done and a host has pulled."""
     from mmc_host.errors import LinkError
     from mmc_host.firmware import parse_line
 
-    buzzes = BuzzLines()
     script_is_done = had_sessions = False
     quiet_since = time.monotonic()
     while not simulator.has_ended:
         line = simulator.next_line(_POLL_S)
         if line is None:
             if time.monotonic() - quiet_since >= _BURST_GAP_MS / 1000:
-                buzzes.finish()
+                live.finish()
             if once:
                 waiting = bool(waiting_sessions(flash))
                 if script_is_done and had_sessions and not waiting:
@@ -175,15 +182,15 @@ def _show(simulator: "Simulator", flash: Path, once: bool) -> None:
         quiet_since = time.monotonic()
         happening = parse_line(line)
         if happening is None:
-            buzzes.finish()
+            live.finish()
             click.echo(line, err=True)
             continue
-        buzzes.take(happening)
+        live.take(happening)
         if happening.what == "script done":
             script_is_done = True
-            buzzes.finish()
+            live.finish()
             say(f"{clock_text(happening.ms)}  the script is done, the wearer rests; bring it home with: mmc-host pull")
-    buzzes.finish()
+    live.finish()
     raise LinkError("the simulator stopped by itself; what it said last is above")
 
 
