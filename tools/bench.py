@@ -21,10 +21,13 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import get_micropython
 import heap
 import numpy as np
+from numpy.typing import NDArray
+
 from mmc_core import frame, message, page
 from mmc_core.sync import SyncClient
 from mmc_device.config import Config
@@ -32,6 +35,8 @@ from mmc_host import firmware, session
 from mmc_host.body import bodyfile, muscle
 from mmc_host.report import render
 
+Samples = NDArray[np.float64]
+Figures = dict[str, Any]  # what JSON holds
 ROOT = Path(__file__).resolve().parent.parent
 LINE_BYTES_PER_S = 11520  # 115200 baud, 8N1
 HOLD_S, REST_S, LET_GO_S = 12, 8, 3
@@ -104,7 +109,7 @@ def run_script(command: list[str], tree: Path, script: str) -> str:
     return done.stdout
 
 
-def bench_kernel(tree: Path, interpreters: dict[str, list[str]]) -> dict:
+def bench_kernel(tree: Path, interpreters: dict[str, list[str]]) -> Figures:
     """Median ns per sample and channel of the kernel, four channels, blocks of 10 and of 64 samples."""
     found: dict[str, dict[str, float]] = {}
     for name, command in interpreters.items():
@@ -116,7 +121,7 @@ def bench_kernel(tree: Path, interpreters: dict[str, list[str]]) -> dict:
     return found
 
 
-def bench_step(tree: Path, interpreters: dict[str, list[str]]) -> dict:
+def bench_step(tree: Path, interpreters: dict[str, list[str]]) -> Figures:
     """Median microseconds of a whole block: pipeline step and records; beside it 800 rounds of a bytecode loop."""
     found = {}
     for name, command in interpreters.items():
@@ -132,7 +137,7 @@ def write_workout(path: Path, minutes: int) -> int:
     """A body that holds for 12 s and rests for 8 s, lets go once in each hold until it is told; returns the holds."""
     rng = np.random.default_rng(1)
 
-    def take(seconds: float, target_uv: float) -> np.ndarray:
+    def take(seconds: float, target_uv: float) -> Samples:
         levels = (target_uv, target_uv / 8, 3.0, 2.0)
         return np.stack([muscle.rest_noise_uv(round(seconds * 1000), level, rng) for level in levels], axis=1)
 
@@ -153,7 +158,7 @@ def write_workout(path: Path, minutes: int) -> int:
     return holds
 
 
-def bench_workout(tree: Path, micropython: Path, minutes: int) -> dict:
+def bench_workout(tree: Path, micropython: Path, minutes: int) -> Figures:
     """Log size per mode, how long it fits the journal, speed of simulation, latency from letting go to the motor."""
     found: dict[str, dict[str, float]] = {}
     for mode in ("features", "raw"):
@@ -209,7 +214,7 @@ def bench_workout(tree: Path, micropython: Path, minutes: int) -> dict:
 
 
 def latencies(told: str) -> list[int]:
-    """Milliseconds from the moment the wearer lets go within a hold to the motor's start, from the simulator's lines."""
+    """Milliseconds from letting go within a hold to the motor's start, from the simulator's lines."""
     lags = []
     let_go_ms = None
     for ms, what in re.findall(r"^@(\d+) (step \d+|motor on)", told, re.M):
@@ -232,7 +237,7 @@ def median_ms(what: Callable[[], object], times: int) -> float:
     return statistics.median(taken)
 
 
-def bench_host(data: bytes) -> dict:
+def bench_host(data: bytes) -> Figures:
     """Load and render the workout's session; start the command line."""
     loaded = session.decode(data)
     help_command = [Path(sys.executable).with_name("mmc-host"), "--help"]
@@ -244,7 +249,7 @@ def bench_host(data: bytes) -> dict:
     }
 
 
-def bench_line() -> dict:
+def bench_line() -> Figures:
     """Bytes on the wire per byte of session, and what that makes of a line of 115200 baud."""
     scratch, out = bytearray(512), bytearray(512)
     rng = np.random.default_rng(1)

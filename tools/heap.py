@@ -17,9 +17,11 @@ import sys
 import tempfile
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import get_micropython
 
+Figures = dict[str, Any]  # what JSON holds
 ROOT = Path(__file__).resolve().parent.parent
 BUDGET = Path(__file__).with_name("heap_budget.toml")
 HEAP_KIB = 110  # what a stock ESP32 gives in one piece
@@ -87,7 +89,7 @@ def compile_tree(target: Path, architecture: str) -> None:
         subprocess.run([*command, "-o", str(out), str(path)], check=True)
 
 
-def measure(micropython: Path, minutes: int) -> dict:
+def measure(micropython: Path, minutes: int) -> Figures:
     """Run the probe; return {"modules": {name: bytes}, "code": ..., "simulator": ..., "steady": [...], ...}."""
     from mmc_core.settings import validate
     from mmc_device.config import Config
@@ -110,6 +112,7 @@ def measure(micropython: Path, minutes: int) -> dict:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
+            check=False,
         )
     if done.returncode:
         raise SystemExit(f"the probe failed:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")

@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
 """Play every recording of a folder through the firmware and compare what it logs with the truth in the file.
 
-In:     `--data DIR` (default $MMC_DATA), .npz files in the form that README's "recordings" names; only their arrays decide
+In:     `--data DIR` (default $MMC_DATA), .npz files in the form that README names; only their arrays decide
 Out:    a table per file and per kind; `build/truth.json`, whose keys CONTRIBUTING documents
 Others: `--seed N` (leads and noise), `--only TEXT` (files whose name contains it), `--jobs N`
 
-Kinds so far: `hold` (force, hold_intervals_s, mvc_ref: is "in hold" where the force says so, and is a lost contraction seen),
-`rest` (no hold and no cue), `run` (everything else: it must run, and every sample must be accounted for).
+Kinds so far: `hold` (has force, hold_intervals_s, mvc_ref: is it "in hold" where the force says so, and is a lost
+contraction seen), `rest` (no hold and no cue), `run` (all else: it must run, and every sample be accounted for).
 The firmware runs on 32-bit MicroPython when it is there, on a simulated board as fast as possible; sessions are pulled
 over a pseudo-terminal and loaded as a user would.
 """
@@ -19,12 +19,15 @@ import os
 import sys
 import tempfile
 import zlib
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, TypedDict, Unpack
 
 import get_micropython
 import numpy as np
+from numpy.typing import NDArray
 
 from mmc_core.errors import MmcError
 from mmc_core.settings import MAX_CHANNELS
@@ -44,6 +47,21 @@ REPLACED_AT = 0.6  # of the longest hold: from here on the muscle is silent
 TIMEOUT_S = 120.0
 
 
+Arrays = dict[str, NDArray[Any]]  # of a recording, by name
+Figures = dict[str, Any]  # what JSON holds
+Series = NDArray[np.bool_]  # yes or no for each step of GRID_S
+
+
+class Placing(TypedDict, total=False):
+    """How a recording is placed; see `write_recording`."""
+
+    lead_s: tuple[float, float] | None
+    seed: int
+    rest_fraction: float
+    replace_s: Sequence[tuple[float, float]]
+    scale_uv: float | None
+
+
 @dataclass(frozen=True)
 class Played:
     """A recording that went through the firmware: what it logged, and what was played."""
@@ -58,7 +76,9 @@ def interpreter() -> tuple[Path, str]:
     return (Path(found), "32-bit") if found else (firmware.micropython(), "64-bit")
 
 
-def play(path: Path, micropython: Path, channels: list[int], *, scored: bool = True, **placing: object) -> Played:
+def play(
+    path: Path, micropython: Path, channels: list[int], *, scored: bool = True, **placing: Unpack[Placing]
+) -> Played:
     """Play chosen channels of a recording to the unchanged firmware, pull the session and load it.
 
     Args:
@@ -95,7 +115,7 @@ def play(path: Path, micropython: Path, channels: list[int], *, scored: bool = T
                 transport.close()
 
 
-def in_hold(played: Session, n_steps: int) -> np.ndarray:
+def in_hold(played: Session, n_steps: int) -> Series:
     """True for each 10-ms step that lies in a hold of the device."""
     told = np.zeros(n_steps, bool)
     start = None
@@ -108,14 +128,14 @@ def in_hold(played: Session, n_steps: int) -> np.ndarray:
     return told
 
 
-def kappa(a: np.ndarray, b: np.ndarray) -> float:
+def kappa(a: Series, b: Series) -> float:
     """Cohen's kappa of two yes/no series; 0 where chance alone explains them (one of them is constant)."""
     observed = float(np.mean(a == b))
     expected = float(np.mean(a) * np.mean(b) + np.mean(~a) * np.mean(~b))
     return 0.0 if expected == 1 else (observed - expected) / (1 - expected)
 
 
-def spans(intervals: np.ndarray, offset_s: float, n_steps: int) -> np.ndarray:
+def spans(intervals: Series, offset_s: float, n_steps: int) -> Series:
     """Intervals in seconds, moved by `offset_s`, as a yes/no series."""
     series = np.zeros(n_steps, bool)
     for first, last in intervals:
@@ -123,14 +143,15 @@ def spans(intervals: np.ndarray, offset_s: float, n_steps: int) -> np.ndarray:
     return series
 
 
-def truth_of_hold(path: Path, arrays: dict, micropython: Path, seed: int) -> dict:
+def truth_of_hold(path: Path, arrays: Arrays, micropython: Path, seed: int) -> Figures:
     """Issue: holds on real muscle, and a contraction that is lost in the middle."""
     target = target_of(arrays)
     holds = np.atleast_2d(arrays["hold_intervals_s"])
     rng = np.random.default_rng([seed, zlib.crc32(np.ascontiguousarray(arrays["emg"]).tobytes())])
-    lead_s = tuple(round(float(seconds), 2) for seconds in rng.uniform(3, 10, 2))
+    before_s, after_s = (round(float(seconds), 2) for seconds in rng.uniform(3, 10, 2))
+    lead_s = (before_s, after_s)
     noise_seed = int(rng.integers(1 << 30))
-    placing = {"lead_s": lead_s, "seed": noise_seed, "rest_fraction": 0.05}
+    placing: Placing = {"lead_s": lead_s, "seed": noise_seed, "rest_fraction": 0.05}
     whole = play(path, micropython, [target], **placing)
     n_steps = whole.info.n_samples // 10
     length_s = whole.info.recording_samples / 1000
@@ -138,7 +159,8 @@ def truth_of_hold(path: Path, arrays: dict, micropython: Path, seed: int) -> dic
     told = in_hold(whole.session, n_steps)
     longest = holds[np.argmax(holds[:, 1] - holds[:, 0])]
     cut_s = float(longest[0] + REPLACED_AT * (longest[1] - longest[0]))
-    silent = play(path, micropython, [target], replace_s=[(cut_s, length_s)], **placing)
+    placing["replace_s"] = [(cut_s, length_s)]
+    silent = play(path, micropython, [target], **placing)
     after = [e.t_s - lead_s[0] - cut_s for e in silent.session.events if e.kind == "activation_lost"]
     delays = [delay for delay in after if delay >= 0]
     false_lost = [
@@ -159,12 +181,12 @@ def truth_of_hold(path: Path, arrays: dict, micropython: Path, seed: int) -> dic
     }
 
 
-def target_of(arrays: dict) -> int:
+def target_of(arrays: Arrays) -> int:
     """Column of the working muscle; the first where the file does not say."""
     return int(np.ravel(arrays.get("agonist_channels", arrays.get("agonist_channel", 0)))[0])
 
 
-def scale_of(arrays: dict) -> dict:
+def scale_of(arrays: Arrays) -> Placing:
     """How to scale a file that has no reference, whatever its units: its strongest moments stand for a millivolt."""
     if "mvc_ref" in arrays:
         return {}
@@ -172,7 +194,7 @@ def scale_of(arrays: dict) -> dict:
     return {"scale_uv": 1000.0 / float(np.percentile(swing, 99.9))}
 
 
-def truth_of_rest(path: Path, arrays: dict, micropython: Path) -> dict:
+def truth_of_rest(path: Path, arrays: Arrays, micropython: Path) -> Figures:
     """Nobody contracts: no hold and no cue, channel by channel; without a reference nothing is scored at all."""
     scored = "mvc_ref" in arrays
     found = {"holds_told": 0, "cues": 0, "channels": arrays["emg"].shape[1], "scored": scored, "accounted": True}
@@ -184,7 +206,7 @@ def truth_of_rest(path: Path, arrays: dict, micropython: Path) -> dict:
     return found
 
 
-def truth_of_run(path: Path, arrays: dict, micropython: Path) -> dict:
+def truth_of_run(path: Path, arrays: Arrays, micropython: Path) -> Figures:
     """It runs, and every sample is accounted for; what the device saw is printed, not judged."""
     scored = "mvc_ref" in arrays
     first = target_of(arrays)
@@ -198,7 +220,7 @@ def truth_of_run(path: Path, arrays: dict, micropython: Path) -> dict:
     }
 
 
-def judge(path: Path, micropython: Path, seed: int) -> dict:
+def judge(path: Path, micropython: Path, seed: int) -> Figures:
     """Compare one file; what can't be played is a row of its own and does not stop the others."""
     try:
         return _judge(path, micropython, seed)
@@ -206,7 +228,7 @@ def judge(path: Path, micropython: Path, seed: int) -> dict:
         return {"kind": "failed", "reason": f"{type(error).__name__}: {error}"}
 
 
-def _judge(path: Path, micropython: Path, seed: int) -> dict:
+def _judge(path: Path, micropython: Path, seed: int) -> Figures:
     """Decide by the arrays what the file is, and compare."""
     with np.load(path, allow_pickle=False) as archive:
         arrays = {name: archive[name] for name in archive.files}
@@ -219,7 +241,7 @@ def _judge(path: Path, micropython: Path, seed: int) -> dict:
     return {"kind": "run", **truth_of_run(path, arrays, micropython)}
 
 
-def best_clock(truths: list[np.ndarray]) -> list[float]:
+def best_clock(truths: list[Series]) -> list[float]:
     """Kappa per file of the clock that fits all files best: on from one time to another, whatever the EMG does."""
     longest = max(map(len, truths))
     best: list[float] = [0.0] * len(truths)
@@ -235,9 +257,9 @@ def best_clock(truths: list[np.ndarray]) -> list[float]:
     return best
 
 
-def summarise(files: dict[str, dict]) -> dict:
+def summarise(files: dict[str, Figures]) -> Figures:
     """One row per kind."""
-    kinds: dict[str, dict] = {}
+    kinds: dict[str, Figures] = {}
     holds = [row for row in files.values() if row["kind"] == "hold"]
     if holds:
         clock = best_clock([row["true"] for row in holds])
@@ -273,12 +295,13 @@ def summarise(files: dict[str, dict]) -> dict:
     return kinds
 
 
-def run(data: Path, seed: int, only: str, jobs: int) -> dict:
+def run(data: Path, seed: int, only: str, jobs: int) -> Figures:
     """Judge every recording; the whole of `build/truth.json`."""
     micropython, width = interpreter()
     paths = sorted(path for path in data.glob("*.npz") if only in path.name)
     with ThreadPoolExecutor(jobs) as pool:
-        rows = list(pool.map(lambda path: judge(path, micropython, seed), paths))
+        waiting = [pool.submit(judge, path, micropython, seed) for path in paths]
+        rows = [one.result() for one in waiting]
     files = {path.stem: row for path, row in zip(paths, rows, strict=True)}
     kinds = summarise(files)
     for row in files.values():
@@ -286,7 +309,7 @@ def run(data: Path, seed: int, only: str, jobs: int) -> dict:
     return {"version": 1, "micropython": width, "seed": seed, "kinds": kinds, "files": files}
 
 
-def show(found: dict) -> None:
+def show(found: Figures) -> None:
     """Print the tables."""
     for name, row in found["files"].items():
         cells = [f"{key} {value:.3f}" if isinstance(value, float) else f"{key} {value}" for key, value in row.items()]

@@ -1,1 +1,1 @@
-"""Simulated parts behind a board's roles: strict, seeded by their data, on virtual time, in the subset that MicroPython runs."""
+"""Simulated parts behind a board's roles: strict, on virtual time, in the language that MicroPython runs."""

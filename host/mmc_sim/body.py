@@ -6,8 +6,8 @@ State: file position, step of the script, the ring's fill
 Cost:  one block is read from the file at a time, so that the body's size does not count
 Source: tools and host make the signals; this side only plays integers, so that every interpreter plays the same
 
-The front end's ring holds RING_SAMPLES. When the device is away for longer, the ring keeps the oldest samples and drops the
-rest until it has been emptied; then it tells how many were lost. That is how a FIFO behaves that stops on overrun.
+The front end's ring holds `ring_samples`. When the device is away for longer, the ring keeps the oldest samples and
+drops the rest until it has been emptied; then it tells how many were lost, as a FIFO does that stops on overrun.
 """
 
 import struct
@@ -148,11 +148,13 @@ class Body:
         _, until, _, limit_ms, reaction_ms = self._steps[self._step]
         if limit_ms and self._played * 1000 >= limit_ms * self.rate_hz:
             self._enter_step(self._step + 1)
-        elif until == UNTIL_MOTOR_RESTS and self._motor_started and not self._motor_is_on:
-            if self._clock.now_ms - self._motor_off_ms >= _QUIET_MS:
-                self._left = reaction_ms * self.rate_hz // 1000
-                if self._left == 0:
-                    self._enter_step(self._step + 1)
+        elif until == UNTIL_MOTOR_RESTS and self._motor_started and self._has_been_quiet():
+            self._left = reaction_ms * self.rate_hz // 1000
+            if self._left == 0:
+                self._enter_step(self._step + 1)
+
+    def _has_been_quiet(self):
+        return not self._motor_is_on and self._clock.now_ms - self._motor_off_ms >= _QUIET_MS
 
     def _play(self, block, count):
         first, length = self._takes[self._take]

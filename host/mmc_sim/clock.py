@@ -10,6 +10,7 @@ Source: house plan: an hour of wear runs in seconds, and the same input gives th
 import time
 
 TICKS_MASK = 0x3FFFFFFF
+_MOST_BEHIND_MS = 1000
 
 
 class Clock:
@@ -21,6 +22,7 @@ class Clock:
         self._start_ticks_ms = start_ticks_ms
         self._speed_pct = speed_pct
         self._stop_ms = stop_ms
+        self._woke_ticks = None  # real ticks at the end of the last sleep
         self._behind_ms = 0
         self.must_pace = lambda: False  # True: real time although as fast as possible is asked for
 
@@ -38,15 +40,10 @@ class Clock:
             raise SystemExit
 
     def _pace(self, ms):
-        """Sleep for real, and make up for what the device's own work took since the last sleep."""
-        began = self._real_ms()
-        last = getattr(self, "_woke_ms", began)
-        left = ms - (began - last) - self._behind_ms
-        if left > 0:
-            time.sleep_ms(left) if hasattr(time, "sleep_ms") else time.sleep(left / 1000)
-        self._behind_ms = min(-left, 1000) if left < 0 else 0
-        self._woke_ms = self._real_ms()
-
-    @staticmethod
-    def _real_ms():
-        return time.ticks_ms() if hasattr(time, "ticks_ms") else int(time.monotonic() * 1000)
+        """Sleep for real, less what the device's own work took since the last sleep, and make up for being late."""
+        if self._woke_ticks is not None:
+            ms -= time.ticks_diff(time.ticks_ms(), self._woke_ticks) + self._behind_ms
+        if ms > 0:
+            time.sleep_ms(ms)
+        self._behind_ms = min(-ms, _MOST_BEHIND_MS) if ms < 0 else 0
+        self._woke_ticks = time.ticks_ms()

@@ -15,23 +15,22 @@ from mmc_sim.flash import BLOCK_BYTES, Flash
 class Motor:
     """The role `motor`: tells the body and people."""
 
-    def __init__(self, clock, tell):
-        self._clock = clock
+    def __init__(self, body, tell):
+        self._body = body
         self._tell = tell
-        self.body = None
         self.is_on = False
 
     def on(self, strength_pct):
         """Run at a strength in percent."""
         self.is_on = True
-        self.body.feel_motor(True)
+        self._body.feel_motor(True)
         self._tell("motor on {}".format(strength_pct))
 
     def off(self):
         """Stop."""
         if self.is_on:
             self._tell("motor off")
-            self.body.feel_motor(False)
+            self._body.feel_motor(False)
         self.is_on = False
 
 
@@ -52,7 +51,7 @@ class Watchdog:
 
 
 class Wearable:
-    """A board: the roles `emg`, `imu`, `motor`, `console`, `flash`, `clock`, `watchdog`, `folder`, `reset_cause`, `facts`."""
+    """A board; its roles are `emg imu motor console flash clock watchdog folder reset_cause facts`."""
 
     def __init__(self, facts, body_file, flash_file, folder, console, clock, tell, cut_at=0, torn=True):
         def tell_time(text):
@@ -65,7 +64,6 @@ class Wearable:
         self.reset_cause = 1
         self.flash = Flash(flash_file, facts.JOURNAL_BLOCKS, cut_at, torn)
         self.watchdog = Watchdog(clock)
-        self.motor = Motor(clock, tell_time)
         self.emg = Body(body_file, clock, facts.EMG_RAIL_COUNTS, facts.EMG_RING_SAMPLES, tell_time)
         if self.emg.channels != facts.EMG_CHANNELS or self.emg.rate_hz != facts.EMG_RATE_HZ:
             raise ValueError(
@@ -73,9 +71,8 @@ class Wearable:
                     self.emg.channels, self.emg.rate_hz, facts.EMG_CHANNELS, facts.EMG_RATE_HZ
                 )
             )
-        self.motor.body = self.emg
+        self.motor = Motor(self.emg, tell_time)
         self.imu = Imu(self.emg)
-        clock.must_pace = lambda: self.emg.is_waiting or self.emg.is_done
 
 
 def open_folder(facts, folder, console, tell, speed_pct, start_ticks_ms=0, stop_ms=0):
@@ -92,4 +89,7 @@ def open_folder(facts, folder, console, tell, speed_pct, start_ticks_ms=0, stop_
                 file.write(b"\xff" * BLOCK_BYTES)
         flash_file = open(path, "r+b")
     body_file = open(folder + "/body.bin", "rb")
-    return Wearable(facts, body_file, flash_file, folder + "/config", console, clock, tell)
+    wearable = Wearable(facts, body_file, flash_file, folder + "/config", console, clock, tell)
+    # While the wearer waits for a person, or rests after the script, time is theirs.
+    clock.must_pace = lambda: bool(wearable.emg.is_waiting or wearable.emg.is_done)
+    return wearable
