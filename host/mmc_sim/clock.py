@@ -24,7 +24,11 @@ class Clock:
         self._stop_ms = stop_ms
         self._woke_ticks = None  # real ticks at the end of the last sleep
         self._behind_ms = 0
-        self.must_pace = lambda: False  # True: real time although as fast as possible is asked for
+        self._condition = None
+
+    def pace_while(self, condition):
+        """Let time pass as in reality while condition() is true, although as fast as possible is asked for."""
+        self._condition = condition
 
     def ticks_ms(self):
         """Milliseconds, wrapping at 2^30."""
@@ -32,7 +36,7 @@ class Clock:
 
     def sleep_ms(self, ms):
         """Let time pass. Leaves the program at the end of the simulated time."""
-        speed_pct = self._speed_pct or (100 if self.must_pace() else 0)
+        speed_pct = self._speed_pct or (100 if self._condition and self._condition() else 0)
         if speed_pct:
             self._pace(ms * 100 // speed_pct)
         self.now_ms += ms

@@ -91,5 +91,5 @@ def open_folder(facts, folder, console, tell, speed_pct, start_ticks_ms=0, stop_
     body_file = open(folder + "/body.bin", "rb")
     wearable = Wearable(facts, body_file, flash_file, folder + "/config", console, clock, tell)
     # While the wearer waits for a person, or rests after the script, time is theirs.
-    clock.must_pace = lambda: bool(wearable.emg.is_waiting or wearable.emg.is_done)
+    clock.pace_while(lambda: wearable.emg.is_waiting or wearable.emg.is_done)
     return wearable
