@@ -10,6 +10,7 @@ from pathlib import Path
 from types import ModuleType
 
 import numpy as np
+
 from mmc_core import frame, message, page, record
 from mmc_core.sync import SyncClient
 from mmc_device.app import App

@@ -22,7 +22,8 @@ class CuePolicy:
 
     def __init__(self, settings):
         self._enabled = settings["cue_engage"] == "on"
-        self._rest_samples = settings["cue_rest_ms"] * RATE_HZ // 1000
+        # Not below the gap, or a cue could begin between the pulses of the one before.
+        self._rest_samples = max(settings["cue_rest_ms"], settings["cue_gap_ms"]) * RATE_HZ // 1000
         self.reset()
 
     def reset(self):

@@ -53,10 +53,10 @@ MESSAGES = {
     # fault              -         code of the newest fault; 0: none
     # motor              -         1: the motor runs
     LIST: ("list", "H", "after_session", "HIBB", "session bytes state more"),
-    # after_session      -         the reply names the next session above this number
+    # after_session      -         the reply names the next unacknowledged session above this number
     # session            -         its number; 0: there is none
     # bytes              bytes     its size so far
-    # state              bits      bit 0: closed; bit 1: acknowledged
+    # state              bits      bit 0: closed; bit 1: acknowledged (only while that is going on)
     # more               -         1: later sessions exist
     READ: ("read", "HII", "session offset count", "HI*", "session offset data"),
     # session            -         session number

@@ -78,7 +78,7 @@ class Pipeline:
         self._cue = self.cue.next(motor_busy, t_samples)
         self._collect_frame(kernel.out, motor_busy)
         if imu is not None:
-            self._collect_reading(imu, motor_busy)
+            self._collect_reading(imu, t_samples, motor_busy)
         return self._cue
 
     def _collect_frame(self, out, motor_busy):
@@ -91,7 +91,9 @@ class Pipeline:
             self._motor |= 1 << frame
         self._blocks += 1
 
-    def _collect_reading(self, imu, motor_busy):
+    def _collect_reading(self, imu, t_samples, motor_busy):
+        if self._imu_blocks == 0:
+            self._imu_t = t_samples - BLOCK_SAMPLES
         if self._imu_blocks % IMU_BLOCKS == 0:
             reading = self._imu_blocks // IMU_BLOCKS
             at = reading * IMU_WORDS
@@ -115,7 +117,9 @@ class Pipeline:
             write(record.RAW, values, block, BLOCK_SAMPLES * self.kernel.channels)
         if self._blocks == FRAME_BLOCKS * RECORD_FRAMES:
             self.flush(write)
-        if self._imu_blocks == IMU_BLOCKS * RECORD_READINGS:
+        # A block without a reading ends the record too: readings in one record follow each other in time.
+        imu_end = self._imu_t + self._imu_blocks * BLOCK_SAMPLES
+        if self._imu_blocks == IMU_BLOCKS * RECORD_READINGS or t_samples != imu_end:
             self._flush_imu(write)
 
     def skip(self, write, t_samples, lost_samples, cause):
@@ -123,7 +127,7 @@ class Pipeline:
         self.flush(write)
         self._flush_imu(write)
         write(record.GAP, (t_samples, lost_samples, cause), None, 0)
-        self._frame_t = self._imu_t = t_samples + lost_samples
+        self._frame_t = t_samples + lost_samples
 
     def close(self, write, t_samples):
         """The session ends: end a hold that is on, write what is under way."""
@@ -150,7 +154,6 @@ class Pipeline:
         if readings:
             values = (self._imu_t, IMU_BLOCKS * BLOCK_SAMPLES, readings, self._imu_motor)
             write(record.IMU, values, self._readings, readings * IMU_WORDS)
-        self._imu_t += self._imu_blocks * BLOCK_SAMPLES
         self._imu_blocks = self._imu_motor = 0
 
     def _write_event(self, write, motor_busy):

@@ -177,7 +177,7 @@ def encode_into(buffer, offset, kind, values, tail=None, count=0, limit=0):
             at += 3
     elif tail_kind == TAIL_16:
         for i in range(count):
-            struct.pack_into("<h", buffer, at + 2 * i, tail[i])
+            struct.pack_into("<H", buffer, at + 2 * i, tail[i] & 0xFFFF)
     elif tail_kind:
         buffer[at:end] = tail[:count]
     return end

@@ -100,7 +100,7 @@ def find_row(name):
 
 
 def _suggestion(name):
-    """The known name that shares the longest beginning or end with `name`, as a question."""
+    """The known name that shares most of its beginning and end with `name`, as a question."""
     best, best_score = "", 2
     for known in names():
         score = 0
@@ -109,8 +109,8 @@ def _suggestion(name):
         tail = 0
         while tail < len(name) and tail < len(known) and name[-1 - tail] == known[-1 - tail]:
             tail += 1
-        if max(score, tail) > best_score:
-            best, best_score = known, max(score, tail)
+        if score + tail > best_score:
+            best, best_score = known, score + tail
     return "; did you mean {!r}?".format(best) if best else ""
 
 

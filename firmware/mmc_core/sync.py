@@ -34,14 +34,14 @@ class SyncServer:
         A repeated request returns (0, bytes): the frame in `out` is to be sent again as it is; (0, 0): nothing is kept.
         """
         found = self._receiver.feed(byte)
-        if found is None:
+        if found is None or not 0 < found[0] < message.REPLY:  # an echo of a reply is no request
             return None
         kind, sequence, payload = found
         if sequence == self._sequence and kind == self._kind and kind != message.READ:
             return 0, self._repeat_bytes
         self._kind, self._sequence, self._repeat_bytes = kind, sequence, 0
         row = message.MESSAGES.get(kind)
-        if row is None or kind == message.REFUSED:
+        if row is None:
             return kind, None
         try:
             return kind, message.unpack(row[1], payload)
@@ -104,15 +104,15 @@ class SyncClient:
             if found is None or found[1] != self._sequence:
                 continue
             kind, _, payload = found
-            if kind == message.REFUSED:
-                request, code = message.unpack(message.MESSAGES[kind][3], payload)
-                raise PeerError("the device refused request {} with code {}".format(request, code), code)
-            if kind != self._kind | message.REPLY:
+            is_refused = kind == message.REFUSED
+            if not is_refused and kind != self._kind | message.REPLY:
                 continue
             try:
-                values = message.unpack(message.MESSAGES[self._kind][3], payload)
+                values = message.unpack(message.MESSAGES[kind if is_refused else self._kind][3], payload)
             except ValueError as error:
                 raise PeerError("a reply does not have the form it should: {}".format(error)) from None
+            if is_refused:
+                raise PeerError("the device refused request {} with code {}".format(values[0], values[1]), values[1])
             replies.append((self._kind, values))
             if now_ms is not None:
                 self._sent_ms, self._tries = now_ms, 1

@@ -33,6 +33,7 @@ CALIBRATING = const(3)
 
 _END_ASKED = const(1)
 _END_FULL = const(2)
+_LAST_UTC_MS = 2147483647000  # what `calibrated_utc_s` holds
 _UNITS = ("uV", "permille", "permille")
 
 
@@ -57,11 +58,11 @@ class App:
         self.journal = Journal(board.flash)
         self.journal.mount()
         self._sampler = Sampler(board.emg, board.imu, board.facts)
-        self._haptic = Haptic(board.motor, self.config.settings, board.facts)
+        self._haptic = Haptic(board.motor, self.config.settings, board.facts, self.health.note)
         self._link = Link(board.console, self)
         self._pipeline = Pipeline(self.config.settings, board.facts)
         self._calibration = Calibration(board.facts.EMG_CHANNELS, self._pipeline.target)
-        self._starts_itself = self.config.settings["autostart"] != "off"
+        self._starts_itself = True  # once, if the setting allows it
         self.activity = PREPARING
         board.emg.begin()
 
@@ -77,25 +78,31 @@ class App:
 
     def tick(self, now_ms):
         """Do everything once."""
+        first_ms = min(now_ms, self._now_ms + BLOCK_MS)  # end of the oldest block that waits
         self._now_ms = now_ms
         self._haptic.tick(now_ms)
-        while True:
-            if self._sampler.next_block():
-                self._take_block(now_ms)
-            elif not self._take_gap():
-                break
+        try:
+            while True:
+                if self._sampler.next_block():
+                    self._take_block(now_ms, self._haptic.is_busy(first_ms))
+                elif not self._take_gap():
+                    break
+        except OSError as error:
+            self.health.note(event.FAULT_SAMPLER, error.errno or 0)
         if self.activity == RECORDING:
             self._keep_log()
         else:
             self._idle()
-        self._link.tick()
+        try:
+            self._link.tick()
+        except OSError as error:
+            self.health.note(event.FAULT_FLASH, error.errno or 0)
 
-    def _take_block(self, now_ms):
+    def _take_block(self, now_ms, busy):
         sampler, pipeline, haptic = self._sampler, self._pipeline, self._haptic
-        busy = haptic.is_busy(now_ms)
         if self.activity == RECORDING:
             haptic.play(pipeline.step(sampler.block, sampler.t_samples, sampler.reading, busy), now_ms)
-            pipeline.write_records(self.journal.write, sampler.block, sampler.t_samples, busy)
+            pipeline.write_records(self._log, sampler.block, sampler.t_samples, busy)
         else:
             pipeline.kernel.process(sampler.block, BLOCK_SAMPLES)
             if self.activity == CALIBRATING:
@@ -105,8 +112,17 @@ class App:
         t_samples = self._sampler.t_samples
         lost = self._sampler.take_lost()
         if lost and self.activity == RECORDING:
-            self._pipeline.skip(self.journal.write, t_samples, lost, CAUSE_OVERRUN)
+            self._pipeline.skip(self._log, t_samples, lost, CAUSE_OVERRUN)
         return lost
+
+    def _log(self, kind, values, tail=None, count=0):
+        """Append a record to the log while there is one. A page that the flash refuses is lost, this record is not."""
+        for _ in range(2 if self.journal.is_open else 0):
+            try:
+                self.journal.write(kind, values, tail, count)
+                return
+            except OSError as error:
+                self.health.note(event.FAULT_FLASH, error.errno or 0)
 
     # Recording
 
@@ -127,7 +143,7 @@ class App:
         return message.OK
 
     def _write_header(self, session):
-        facts, config, write = self.facts, self.config.settings, self.journal.write
+        facts, config, write = self.facts, self.config.settings, self._log
         channels = facts.EMG_CHANNELS
         numbers = (record.FORMAT_MAJOR, record.FORMAT_MINOR, session, self.config.boot_count, self._reset_cause)
         numbers += (self.utc_ms(), RATE_HZ, BLOCK_SAMPLES, FRAME_BLOCKS, facts.IMU_RATE_HZ // IMU_BLOCKS)
@@ -153,22 +169,20 @@ class App:
         if changed:
             haptic = self._haptic
             value = haptic.strength_pct if changed == event.EVENT_MOTOR_ON else haptic.pulse_ms
-            self.journal.write(record.EVENT, (t_samples, changed, event.NO_CHANNEL, value, 0, 0, int(haptic.is_on)))
+            self._log(record.EVENT, (t_samples, changed, event.NO_CHANNEL, value, 0, 0, int(haptic.is_on)))
         fault = self.health.take_unlogged()
         if fault:
-            self.journal.write(record.FAULT, (t_samples, fault[0], fault[1]))
+            self._log(record.FAULT, (t_samples, fault[0], fault[1]))
         try:
             self.journal.tick()
         except OSError as error:
             self.health.note(event.FAULT_FLASH, error.errno or 0)
-        if self.journal.is_full:
-            self._stop(_END_FULL)
+        if self.journal.is_full and self.journal.is_open:
+            self._close_log(_END_FULL)  # the training goes on without it
             self._note_fault(event.FAULT_JOURNAL_FULL, self.journal.dropped_pages)
 
-    def _stop(self, reason):
-        """End the session; the motor says so."""
-        sampler, write = self._sampler, self.journal.write
-        self._haptic.stop(self._now_ms)
+    def _close_log(self, reason):
+        sampler, write = self._sampler, self._log
         self._pipeline.close(write, sampler.t_samples)
         numbers = (sampler.t_samples, sampler.samples, sampler.lost_samples, self.journal.dropped_pages)
         write(record.END, numbers + (self._pipeline.cues, reason))
@@ -176,6 +190,12 @@ class App:
             self.journal.close()
         except OSError as error:
             self.health.note(event.FAULT_FLASH, error.errno or 0)
+
+    def _stop(self):
+        """End the session; the motor says so."""
+        self._haptic.stop(self._now_ms)
+        if self.journal.is_open:
+            self._close_log(_END_ASKED)
         self.activity = PREPARING
         self._starts_itself = False
         self._haptic.play(event.CUE_STOP, self._now_ms)
@@ -188,9 +208,10 @@ class App:
         if self.activity == CALIBRATING:
             if not self._calibration.is_running:
                 self._end_calibration()
-        elif self._prepare_flash() and self._starts_itself and not self._haptic.is_busy(self._now_ms):
+        elif self._prepare_flash() and self._starts_itself and self._haptic.is_quiet(self._now_ms):
             self._starts_itself = False
-            if self._pipeline.scored or self.config.settings["autostart"] == "always":
+            autostart = self.config.settings["autostart"]
+            if autostart == "always" or (autostart == "on" and self._pipeline.scored):
                 self._start()
 
     def _prepare_flash(self):
@@ -215,9 +236,18 @@ class App:
                 config.put(key + "rest_nv", to_nanovolt(calibration.rest_q3[channel], self.facts))
                 config.put(key + "calibrated_utc_s", self.utc_ms() // 1000)
                 config.put(key + "reference_kind", kind)
-        self.config.save()
+        self._save()
         self._pipeline = Pipeline(config, self.facts)
-        self._starts_itself = config["autostart"] != "off"
+        self._starts_itself = True
+
+    def _save(self):
+        """Keep the settings; a result code of message.py."""
+        try:
+            self.config.save()
+        except OSError as error:
+            self._note_fault(event.FAULT_FLASH, error.errno or 0)
+            return message.RESULT_FLASH
+        return message.OK
 
     def _note_fault(self, code, detail):
         self.health.note(code, detail)
@@ -240,9 +270,11 @@ class App:
 
     def set_time(self, utc_ms):
         """Set the wall clock; a session that runs gets a record that ties it to its counter."""
+        if utc_ms >= _LAST_UTC_MS:
+            return message.RESULT_RANGE
         self._utc_offset_ms = utc_ms - self._now_ms
         if self.activity == RECORDING:
-            self.journal.write(record.CLOCK, (self._sampler.t_samples, utc_ms))
+            self._log(record.CLOCK, (self._sampler.t_samples, utc_ms))
         return message.OK
 
     def put_setting(self, number, key):
@@ -254,9 +286,8 @@ class App:
             self.config.settings.put(name, value)
         except UsageError:
             return message.RESULT_RANGE
-        self.config.save()
         self._pipeline = Pipeline(self.config.settings, self.facts)
-        return message.OK
+        return self._save()
 
     def control(self, verb, argument):
         """Carry out a verb of message.py."""
@@ -264,7 +295,7 @@ class App:
             return self._start()
         if verb == message.VERB_STOP:
             if self.activity == RECORDING:
-                self._stop(_END_ASKED)
+                self._stop()
             return message.OK
         if verb == message.VERB_CALIBRATE and argument in (KIND_MAXIMUM, KIND_REFERENCE):
             return self._calibrate(argument)
@@ -278,7 +309,7 @@ class App:
 
     def _calibrate(self, kind):
         if self.activity == RECORDING:
-            self._stop(_END_ASKED)
+            self._stop()
         if self.activity == CALIBRATING:
             return message.RESULT_BUSY
         self.activity = CALIBRATING

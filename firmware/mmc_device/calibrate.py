@@ -2,7 +2,7 @@
 
 In:    the kernel's output every block (envelope in counts/8, quality), ticks; which kind of reference is wanted
 Out:   patterns to play; at the end per channel rest and reference in counts/8, or the reason it was refused
-State: phase, its end, running maxima per channel
+State: phase, its end; per channel the window under way and the greatest and smallest so far
 Cost:  nothing allocated per block
 Source: CEDE matrix on amplitude normalisation (Besomi 2020): isometric maximum, or a task-specific sub-maximal reference
 
@@ -39,7 +39,7 @@ _REST_MS = const(5000)
 _SETTLE_MS = const(1000)  # at the start of a phase: filters settle, the wearer reacts
 _CONTRACT_MS = const(3000)
 _RELAX_MS = const(4000)
-_WINDOW_SHIFT = const(6)  # reference window: 64 blocks, 640 ms
+_WINDOW_BLOCKS = const(50)  # reference window: half a second
 _CONTRACTIONS = const(3)
 _MAX_CLIPPED_BLOCKS = const(3)
 
@@ -53,8 +53,9 @@ class Calibration:
         words = bytes(4 * channels)
         self.rest_q3 = array("i", words)
         self.reference_q3 = array("i", words)
-        self._mean = array("i", words)  # running mean of the envelope, Q6
-        self._best = array("i", words)  # of this contraction
+        self._sum = array("i", words)  # of the envelope, over the window under way; below 2^26
+        self._mean = array("i", words)  # of the last whole window
+        self._best = array("i", words)  # of this phase
         self._low = array("i", words)
         self._clipped = array("i", words)
         self._flat = array("i", words)
@@ -108,21 +109,21 @@ class Calibration:
         self.phase = phase
         self._contracting = contracting
         self._began_ms = now_ms
+        self._blocks = 0
         for channel in range(self._channels):
-            self._mean[channel] = -1
-            self._best[channel] = 0
+            self._sum[channel] = self._mean[channel] = self._best[channel] = 0
             self._low[channel] = 1 << 29
 
     def _collect(self, out):
+        self._blocks += 1
         for channel in range(self._channels):
-            envelope = out[channel][OUT_Q3]
+            self._sum[channel] += out[channel][OUT_Q3]
             quality = out[channel][OUT_QUALITY]
-            # A running mean over about 64 blocks, as a sum: Q6 of an envelope below 2^20 stays inside 31 bits.
-            mean = self._mean[channel]
-            mean = envelope << _WINDOW_SHIFT if mean < 0 else mean + envelope - (mean >> _WINDOW_SHIFT)
-            self._mean[channel] = mean
-            self._best[channel] = max(self._best[channel], mean >> _WINDOW_SHIFT)
-            self._low[channel] = min(self._low[channel], mean >> _WINDOW_SHIFT)
+            if self._blocks % _WINDOW_BLOCKS == 0:
+                mean = self._mean[channel] = self._sum[channel] // _WINDOW_BLOCKS
+                self._sum[channel] = 0
+                self._best[channel] = max(self._best[channel], mean)
+                self._low[channel] = min(self._low[channel], mean)
             if quality & QUALITY_CLIPPED:
                 self._clipped[channel] += 1
             if quality & QUALITY_FLAT:
@@ -130,7 +131,7 @@ class Calibration:
 
     def _end_rest(self, now_ms):
         for channel in range(self._channels):
-            self.rest_q3[channel] = max(1, self._mean[channel] >> _WINDOW_SHIFT)
+            self.rest_q3[channel] = max(1, self._mean[channel])
         if self._flat[self._target] > 100:
             return self._refuse(RESULT_NO_SIGNAL)
         if self._best[self._target] > 4 * max(8, self._low[self._target]):

@@ -6,7 +6,8 @@ State: none of its own
 Cost:  about 1.5 KiB of file; written only when a setting changes and once per start
 Source: the records of record.py, so that the device has one way to write things down
 
-A file that cannot be read or understood is set aside as `<name>.bad`, never overwritten, and the defaults are in force.
+A file that cannot be read or understood is set aside as `<name>.bad` (`.bad~` when that exists), never overwritten, and
+the defaults are in force.
 """
 
 import binascii
@@ -40,11 +41,16 @@ class Config:
             self.settings = settings.Settings()
         try:
             data = self._read(_BOOTS)
+            if len(data) not in (0, 4):
+                raise FormatError("length does not match")
             self.boot_count = struct.unpack("<I", data)[0] if data else 0
-        except (FormatError, ValueError):
+        except FormatError:
             self._set_aside(_BOOTS)
         self.boot_count += 1
-        self._write(_BOOTS, struct.pack("<I", self.boot_count))
+        try:
+            self._write(_BOOTS, struct.pack("<I", self.boot_count))
+        except OSError:
+            self.was_damaged = True  # a full file system stops no training
 
     def save(self):
         """Keep the settings as they are now."""
@@ -84,4 +90,7 @@ class Config:
 
     def _set_aside(self, name):
         self.was_damaged = True
-        os.rename(self._folder + "/" + name, self._folder + "/" + name + ".bad")
+        bad = name + ".bad"
+        while bad in os.listdir(self._folder):
+            bad += "~"
+        os.rename(self._folder + "/" + name, self._folder + "/" + bad)

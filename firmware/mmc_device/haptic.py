@@ -6,17 +6,23 @@ State: pulses left, when the current pulse or gap ends, when the motor was last 
 Cost:  nothing allocated per tick
 Source: pulses of at least 60 ms and gaps of at least 50 ms are felt as such (evidence on vibration)
 
-While the motor runs and for its spin-down (a fact of the board) `is_busy` is true: nothing is scored then.
+While the motor runs and for its spin-down (a fact of the board) `is_busy` is true: nothing is scored then. A driver that
+fails ends the pattern; switching off is tried again at every tick until the driver takes it.
 """
 
 from mmc_core import event
+from mmc_core.compat import const
+
+_APART_MS = const(600)
 
 
 class Haptic:
     """Plays one pattern at a time; a new one replaces it, an error pattern included."""
 
-    def __init__(self, motor, config, facts):
+    def __init__(self, motor, config, facts, note):
+        """note(code, detail): takes faults of the motor's driver."""
         self._motor = motor
+        self._note = note
         self._spin_down_ms = facts.MOTOR_SPIN_DOWN_MS
         self._pulses_left = 0
         self._until_ms = 0
@@ -25,7 +31,6 @@ class Haptic:
         self._ever = False
         self.changed = 0  # EVENT_MOTOR_ON or _OFF since the last `take_change`, else 0
         self.pulse_ms = 0  # length of the pulse that ended last
-        self.faults = 0  # times that the motor's driver failed; the motor was told to stop each time
         self.configure(config)
 
     def configure(self, config):
@@ -52,7 +57,6 @@ class Haptic:
         if self.is_on:
             if now_ms >= self._until_ms:
                 self.off(now_ms)
-                self._until_ms = now_ms + self._gap_ms
         elif self._pulses_left and now_ms >= self._until_ms:
             self._pulses_left -= 1
             self._switch_on(now_ms)
@@ -61,10 +65,15 @@ class Haptic:
         """True while the motor runs and for its spin-down."""
         return self.is_on or (self._ever and now_ms - self._off_ms < self._spin_down_ms)
 
+    def is_quiet(self, now_ms):
+        """True when nothing plays, and the last pattern is so long ago that the next is felt as another."""
+        return not self.is_on and not self._pulses_left and (not self._ever or now_ms - self._off_ms >= _APART_MS)
+
     def stop(self, now_ms):
         """End the pattern and the motor, whatever happens."""
         self._pulses_left = 0
         if self.is_on:
+            self._until_ms = now_ms
             self.off(now_ms)
 
     def take_change(self):
@@ -73,22 +82,25 @@ class Haptic:
         return changed
 
     def _switch_on(self, now_ms):
-        try:
-            self._motor.on(self.strength_pct)
-        except OSError:
-            self.faults += 1
-            self._pulses_left = 0
-            self._motor.off()
-            return
         self.is_on = self._ever = True
         self._on_ms = now_ms
         self._until_ms = now_ms + self._pulse_ms
         self.changed = event.EVENT_MOTOR_ON
+        try:
+            self._motor.on(self.strength_pct)
+        except OSError as error:
+            self._note(event.FAULT_HAPTIC, error.errno or 0)
+            self.stop(now_ms)
 
     def off(self, now_ms):
         """Switch the motor off now; what is left of the pattern goes on after the gap."""
-        self._motor.off()
+        try:
+            self._motor.off()
+        except OSError as error:
+            self._note(event.FAULT_HAPTIC, error.errno or 0)
+            return  # it counts as on until the driver takes it
         self.is_on = False
         self._off_ms = now_ms
+        self._until_ms = now_ms + self._gap_ms
         self.pulse_ms = now_ms - self._on_ms
         self.changed = event.EVENT_MOTOR_OFF

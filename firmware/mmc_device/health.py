@@ -19,7 +19,7 @@ class Health:
 
     def note(self, code, detail):
         """Count a fault."""
-        self.faults += 1
+        self.faults = min(self.faults + 1, 65535)  # what the status can carry
         self.newest, self._detail, self._unlogged = code, detail, True
 
     def take_unlogged(self):

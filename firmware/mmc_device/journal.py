@@ -9,7 +9,8 @@ Source: house plan, idea 6. page.py says how pages and blocks are laid out
 The flash is a ring of 4 KiB blocks. A session owns whole blocks, one after the other, and its first block keeps two pages
 for the acknowledgement. Free are blocks that hold nothing and blocks of acknowledged sessions; `prepare` erases the ones
 behind the head ahead of need, a session from its last block to its first, so that a power cut never leaves a rest
-whose acknowledgement is gone. What cannot be read is never erased because of that.
+whose acknowledgement is gone. The newest session's first block stays until a newer session is there: it is what
+numbers go on from. What cannot be read is never erased because of that.
 
 Only the three-argument forms of readblocks and writeblocks are used: on the ESP32 the two-argument one erases first.
 """
@@ -128,19 +129,27 @@ class Journal:
 
     def prepare(self):
         """Erase at most one block ahead; return True when nothing is left to do. Only while no session is open."""
-        block = (self._head + self.ready_blocks) % self.blocks
-        if self.ready_blocks >= self.blocks - 1 or self._known[block] & _UNREADABLE:
+        if self.ready_blocks >= self.blocks - 1:
             return True
+        block = (self._head + self.ready_blocks) % self.blocks
         owner = self._owner[block]
         if owner:
-            if not self._known[self._first_block(block)] & _ACKNOWLEDGED:
-                return True
+            first = self._first_block(block)
             block = self._last_block(block)
-        if not self._known[block] & _BLANK:
+            if not self._known[first] & _ACKNOWLEDGED or (owner == self.session and first == block):
+                return True
+        if self._known[block] & _UNREADABLE:
+            return True
+        self._chosen = 0
+        try:
             self._flash.ioctl(_ERASE, block)
+        except OSError:
+            self._known[block] |= _UNREADABLE
+            raise
+        if owner and owner == self.session:
+            self._head = block  # as after a start
         self._owner[block] = 0
         self._known[block] = _BLANK
-        self._chosen = 0
         self._count_ready()
         return False
 
@@ -154,11 +163,12 @@ class Journal:
 
     def free_blocks(self):
         """Blocks that hold nothing to keep, erased or not."""
-        free = 0
-        for block in range(self.blocks):
-            if self._known[block] & _UNREADABLE:
-                continue
-            if self._owner[block] == 0 or self._known[self._first_block(block)] & _ACKNOWLEDGED:
+        free = first = 0
+        for i in range(self.blocks):
+            block = (self._head + i) % self.blocks  # the head never stands within a session
+            if self._begins_at(block):
+                first = block
+            if not self._known[block] & _UNREADABLE and (self._owner[block] == 0 or self._known[first] & _ACKNOWLEDGED):
                 free += 1
         return free
 
@@ -190,13 +200,20 @@ class Journal:
 
     def close(self):
         """End the session: what is in RAM goes to flash."""
-        if self._used:
-            self._seal()
-        self.tick()
+        refused = None
+        for _ in range(2):  # a page that the flash refuses is lost, the one behind it is not
+            try:
+                if self._used:
+                    self._seal()
+                self.tick()
+            except OSError as error:
+                refused = error
         self.is_open = False
         self._head = (self._head + self._blocks_of(self._next_page)) % self.blocks
         self._chosen = 0
         self._count_ready()
+        if refused:
+            raise refused
 
     def _seal(self):
         self.tick()
@@ -220,16 +237,22 @@ class Journal:
             self._owner[block] = self.session
             self._known[block] = 0
         self._next_page += 1
-        self._flash.writeblocks(block, self._full, at % pages.BLOCK_PAGES * pages.PAGE_BYTES)
+        try:
+            self._flash.writeblocks(block, self._full, at % pages.BLOCK_PAGES * pages.PAGE_BYTES)
+        except OSError:
+            self.dropped_pages += 1
+            raise
 
     # For the line
 
     def next_session(self, after):
-        """The smallest session number above `after` that has bytes, or 0."""
+        """The smallest session number above `after` that the host has not acknowledged, or 0."""
         best = 0
-        for owner in self._owner:
-            if owner > after and (best == 0 or owner < best):
-                best = owner
+        for block in range(self.blocks):
+            owner = self._owner[block]
+            if owner > after and (best == 0 or owner < best) and self._begins_at(block):
+                if not self._known[block] & _ACKNOWLEDGED:
+                    best = owner
         return best
 
     def state(self, session):
@@ -254,7 +277,7 @@ class Journal:
     def acknowledge(self, session, size, sha256):
         """The host says it holds a session: None while its bytes are still being hashed, then whether that is true.
 
-        Hashes a few pages per call. True also means that the flash knows it and the session may be erased.
+        Hashes a few pages per call. True also means that the session may be erased.
         """
         if self.size(session) != size or self.state(session) == 0:
             return False
@@ -272,7 +295,7 @@ class Journal:
         return None
 
     def _note_acknowledgement(self, session, size, sha256):
-        """Program the acknowledgement into a reserved page that is still erased; False when neither is."""
+        """Program the acknowledgement into a reserved page that is still erased; without one, RAM knows it till a reset."""
         block = self._chosen_first
         for at in range(pages.FIRST_BLOCK_PAGES, pages.BLOCK_PAGES):
             self._read(block, at, self._look)
@@ -283,9 +306,9 @@ class Journal:
             )
             pages.seal(self._look, 0, session, end - pages.HEADER_BYTES, pages.FLAG_ACKNOWLEDGEMENT)
             self._flash.writeblocks(block, self._look, at * pages.PAGE_BYTES)
-            self._known[block] |= _ACKNOWLEDGED
-            return True
-        return False
+            break
+        self._known[block] |= _ACKNOWLEDGED
+        return True
 
     # Geometry
 
@@ -316,11 +339,14 @@ class Journal:
         return True
 
     def _count_pages(self, first):
-        """Pages of a closed session up to the last one that is not blank."""
+        """Pages of a closed session up to the last one that is not known to be blank."""
         last = self._last_block(first)
         at = pages.FIRST_BLOCK_PAGES if first == last else pages.BLOCK_PAGES
         while at:
-            self._read(last, at - 1, self._look)
+            try:
+                self._read(last, at - 1, self._look)
+            except OSError:
+                break
             if self._look != pages.BLANK:
                 break
             at -= 1

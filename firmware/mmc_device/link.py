@@ -39,16 +39,21 @@ class Link:
         }
 
     def tick(self):
-        """Take what came in, answer it, send one more piece of a stream."""
-        for _ in range(INPUT_BYTES):
-            byte = self._console.read()
-            if byte < 0:
-                break
-            request = self._server.receive(byte)
-            if request is not None:
-                self._answer(request[0], request[1])
-        if self._stream_session:
-            self._send_piece()
+        """Take what came in, answer it, send one more piece of a stream. The flash's OSError is refused, then raised."""
+        try:
+            for _ in range(INPUT_BYTES):
+                byte = self._console.read()
+                if byte < 0:
+                    break
+                request = self._server.receive(byte)
+                if request is not None:
+                    self._answer(request[0], request[1])
+            if self._stream_session:
+                self._send_piece()
+        except OSError:
+            self._stream_session = 0
+            self._send(self._server.refuse_into(message.RESULT_FLASH))
+            raise
 
     def _answer(self, kind, values):
         if kind == 0:

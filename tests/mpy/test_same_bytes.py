@@ -8,12 +8,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from simulated import load_facts, make_body, noise
+
 from mmc_device.app import App
 from mmc_device.config import Config
 from mmc_host import firmware
 from mmc_sim.console import PipeConsole
 from mmc_sim.wearable import open_folder
-from simulated import load_facts, make_body, noise
 
 SECONDS = 24
 
@@ -69,7 +70,7 @@ def run_micropython(interpreter: Path, folder: Path, tree: Path) -> bytes:
 def run_cpython(folder: Path) -> bytes:
     """The same in this process."""
     board = open_folder(load_facts(), str(folder), PipeConsole(), lambda text: None, 0, 0, SECONDS * 1000)
-    board.clock.must_pace = lambda: False
+    board.clock.pace_while(None)
     with pytest.raises(SystemExit):
         App(board).run()
     board.emg._file.close()

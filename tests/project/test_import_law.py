@@ -247,7 +247,7 @@ def test_a_forbidden_import_is_caught(module: str, text: str) -> None:
         ("mmc_core.kernel", "from mmc_core.compat import micropython, ptr16\nfrom . import coeffs"),
         ("mmc_core.coach.hold", "from mmc_core import event"),
         ("mmc_core.compat", "try:\n    import micropython\nexcept ImportError:\n    pass"),
-        ("mmc_device.app", "import asyncio\nfrom mmc_device.sampler import Sampler"),
+        ("mmc_device.app", "import gc\nfrom mmc_device.sampler import Sampler"),
         ("mmc_host.analysis.fatigue", "import numpy as np\ndef f():\n    import numba"),
         ("mmc_host.transport.sim", "from mmc_sim.device import Device"),
         ("mmc_host.cli", "import importlib\nimportlib.import_module(name)"),

@@ -122,6 +122,7 @@ class HoldDetector:
         if not self.in_hold:
             return False
         self.in_hold = False
+        self._run = 0
         return self._tell(event.EVENT_HOLD_END, 0, 0, event.REASON_SESSION_END, t_samples)
 
     def _tell(self, kind, value, threshold, reason, t_samples):

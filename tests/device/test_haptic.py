@@ -1,0 +1,199 @@
+"""The motor's pulses to the tick, and the promise that it always ends off, on a driver that may fail at any call."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+from hypothesis import given
+from hypothesis import settings as profile
+from hypothesis import strategies as st
+
+from mmc_core import event
+from mmc_device.haptic import Haptic
+
+SPIN_DOWN_MS = 60
+EIO = 5
+
+
+class Driver:
+    """A motor whose driver fails at the calls that are named (counted from 0)."""
+
+    def __init__(self, failing: frozenset[int] = frozenset()) -> None:
+        self.failing = failing
+        self.calls = 0
+        self.is_on = False
+        self.strengths: list[int] = []
+
+    def _call(self) -> bool:
+        self.calls += 1
+        return self.calls - 1 in self.failing
+
+    def on(self, strength_pct: int) -> None:
+        self.strengths.append(strength_pct)
+        self.is_on = True  # the worst kind of failure: it reports one and runs
+        if self._call():
+            raise OSError(EIO, "driver")
+
+    def off(self) -> None:
+        if self._call():
+            raise OSError(EIO, "driver")
+        self.is_on = False
+
+
+def make(driver: Driver, **changed: int) -> tuple[Haptic, list[tuple[int, int]]]:
+    config = {"cue_pulse_ms": 150, "cue_gap_ms": 100, "cue_pulses": 2, "cue_strength_pct": 80, **changed}
+    faults: list[tuple[int, int]] = []
+    facts = SimpleNamespace(MOTOR_SPIN_DOWN_MS=SPIN_DOWN_MS)
+    return Haptic(driver, config, facts, lambda code, detail: faults.append((code, detail))), faults
+
+
+def run(haptic: Haptic, driver: Driver, start_ms: int, end_ms: int) -> list[tuple[int, bool]]:
+    """Tick every 10 ms; return (time, is on) at each change."""
+    found = []
+    was = driver.is_on
+    for now in range(start_ms, end_ms, 10):
+        haptic.tick(now)
+        if driver.is_on != was:
+            was = driver.is_on
+            found.append((now, was))
+    return found
+
+
+@pytest.mark.parametrize(
+    ("pattern", "pulses"), [(event.CUE_ENGAGE, 3), (event.CUE_START, 1), (event.CUE_STOP, 2), (event.CUE_ERROR, 5)]
+)
+@pytest.mark.parametrize(("pulse_ms", "gap_ms"), [(150, 100), (60, 50), (500, 500), (125, 75)])
+def test_pulses_and_gaps_are_exact(pattern: int, pulses: int, pulse_ms: int, gap_ms: int) -> None:
+    """On 10-ms ticks: a length that is no multiple ends at the next tick."""
+    driver = Driver()
+    haptic, _ = make(driver, cue_pulses=3, cue_pulse_ms=pulse_ms, cue_gap_ms=gap_ms)
+    haptic.play(pattern, 1000)
+    assert driver.is_on  # at once, not at the next tick
+    up = lambda ms: -(-ms // 10) * 10  # noqa: E731
+    wanted = []
+    for n in range(pulses):
+        begin = 1000 + n * (up(pulse_ms) + up(gap_ms))
+        wanted += [(begin, True), (begin + up(pulse_ms), False)]
+    assert [(1000, True), *run(haptic, driver, 1010, 8000)] == wanted
+    assert driver.strengths == [80] * pulses
+
+
+def test_nothing_to_play() -> None:
+    driver = Driver()
+    haptic, _ = make(driver)
+    haptic.play(event.CUE_NONE, 0)
+    assert run(haptic, driver, 0, 500) == [] and driver.calls == 0
+    assert not haptic.is_busy(0)  # a motor that never ran spins down from nothing
+
+
+def test_busy_until_it_has_spun_down() -> None:
+    driver = Driver()
+    haptic, _ = make(driver, cue_pulses=1)
+    haptic.play(event.CUE_ENGAGE, 100)
+    busy = []
+    for now in range(100, 500, 10):
+        haptic.tick(now)
+        busy.append((now, haptic.is_busy(now)))
+    assert [now for now, is_busy in busy if is_busy] == list(range(100, 100 + 150 + SPIN_DOWN_MS, 10))
+
+
+def test_changes_are_told_once_with_the_pulses_length() -> None:
+    driver = Driver()
+    haptic, _ = make(driver, cue_pulses=1, cue_strength_pct=35)
+    assert haptic.take_change() == 0
+    haptic.play(event.CUE_ENGAGE, 0)
+    assert [haptic.take_change(), haptic.take_change()] == [event.EVENT_MOTOR_ON, 0]
+    run(haptic, driver, 10, 400)
+    assert [haptic.take_change(), haptic.take_change()] == [event.EVENT_MOTOR_OFF, 0]
+    assert haptic.pulse_ms == 150 and driver.strengths == [35]
+
+
+def test_stop_ends_everything() -> None:
+    driver = Driver()
+    haptic, _ = make(driver, cue_pulses=5)
+    haptic.play(event.CUE_ENGAGE, 0)
+    haptic.stop(70)
+    assert not driver.is_on and haptic.pulse_ms == 70
+    assert run(haptic, driver, 80, 3000) == []
+    haptic.play(event.CUE_START, 3000)
+    assert run(haptic, driver, 3010, 4000) == [(3150, False)]
+
+
+def test_a_new_pattern_replaces_the_rest_of_the_old() -> None:
+    driver = Driver()
+    haptic, _ = make(driver, cue_pulses=5)
+    haptic.play(event.CUE_ENGAGE, 0)
+    haptic.tick(50)
+    haptic.play(event.CUE_START, 50)  # one pulse behind the one that runs
+    assert run(haptic, driver, 60, 3000) == [(150, False), (250, True), (400, False)]
+
+
+def test_new_settings_hold_for_the_next_pulse() -> None:
+    driver = Driver()
+    haptic, _ = make(driver)
+    haptic.configure({"cue_pulse_ms": 60, "cue_gap_ms": 50, "cue_pulses": 1, "cue_strength_pct": 10})
+    haptic.play(event.CUE_ENGAGE, 0)
+    assert run(haptic, driver, 10, 1000) == [(60, False)]
+    assert driver.strengths == [10]
+
+
+def test_a_failing_start_ends_the_pattern_with_the_motor_off() -> None:
+    driver = Driver(frozenset([0]))
+    haptic, faults = make(driver)
+    haptic.play(event.CUE_ENGAGE, 0)
+    assert not driver.is_on and not haptic.is_on
+    assert haptic.is_busy(0) and not haptic.is_busy(SPIN_DOWN_MS)  # it may have moved
+    assert faults == [(event.FAULT_HAPTIC, EIO)]
+    assert run(haptic, driver, 10, 2000) == []
+    haptic.play(event.CUE_ENGAGE, 2000)  # and the next one plays
+    assert [on for _, on in run(haptic, driver, 2010, 4000)] == [False, True, False]
+
+
+def test_a_failing_stop_is_tried_again_at_every_tick() -> None:
+    driver = Driver(frozenset([1, 2, 3]))
+    haptic, faults = make(driver, cue_pulses=1)
+    haptic.play(event.CUE_ENGAGE, 0)
+    assert run(haptic, driver, 10, 2000) == [(180, False)]
+    assert faults == [(event.FAULT_HAPTIC, EIO)] * 3
+    assert haptic.pulse_ms == 180  # the truth for the log
+    driver = Driver(frozenset([1]))
+    haptic, _ = make(driver)
+    haptic.play(event.CUE_ENGAGE, 0)
+    haptic.stop(50)
+    assert haptic.is_on and haptic.is_busy(50)
+    assert run(haptic, driver, 60, 2000) == [(60, False)]
+
+
+actions = st.lists(
+    st.tuples(
+        st.sampled_from(["play", "stop", "tick", "tick", "tick", "configure"]), st.integers(0, 4), st.integers(0, 60)
+    ),
+    max_size=60,
+)
+
+
+@profile(max_examples=400)
+@given(actions, st.frozensets(st.integers(0, 60), max_size=30), st.integers(1, 5))
+def test_it_always_ends_off(history: list[tuple[str, int, int]], failing: frozenset[int], pulses: int) -> None:
+    """Any history of patterns, stops, stalls and driver faults: no exception; the motor is never on unseen, runs no
+    pulse beyond its length while the driver obeys, and when the patterns are over and the driver obeys it is off."""
+    driver = Driver(failing)
+    haptic, faults = make(driver, cue_pulses=pulses)
+    now = 0
+    for action, pattern, ticks in history:
+        now += 10 * ticks
+        if action == "play":
+            haptic.play(pattern, now)
+        elif action == "stop":
+            haptic.stop(now)
+        elif action == "configure":
+            haptic.configure({"cue_pulse_ms": 60, "cue_gap_ms": 50, "cue_pulses": 1, "cue_strength_pct": 10})
+        haptic.tick(now)
+        assert driver.is_on <= haptic.is_on <= haptic.is_busy(now)
+    assert len(faults) == len([call for call in failing if call < driver.calls])
+    driver.failing = frozenset()
+    for _ in range(550):
+        now += 10
+        haptic.tick(now)
+    assert not driver.is_on and not haptic.is_on and not haptic.is_busy(now)
