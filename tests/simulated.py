@@ -38,7 +38,9 @@ def make_body(
 ) -> bytes:
     """A body file from takes of (samples, 4) counts and steps of (take, until, limit_ms, reaction_ms); gravity on x."""
     samples = sum(len(take) for take in takes)
-    data = struct.pack("<8sBBHHHIHH", b"MMCBODY1", CHANNELS, 10, RATE_HZ, len(takes), len(steps), samples, artefact_counts, 0)
+    data = struct.pack(
+        "<8sBBHHHIHH", b"MMCBODY1", CHANNELS, 10, RATE_HZ, len(takes), len(steps), samples, artefact_counts, 0
+    )
     first = 0
     for take in takes:
         data += struct.pack("<II", first, len(take))

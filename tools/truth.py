@@ -44,6 +44,7 @@ from mmc_host.transport import open_transport
 ROOT = Path(__file__).resolve().parent.parent
 GRID_S = 0.01
 REPLACED_AT = 0.6  # of the longest hold: from here on the muscle is silent
+LATEST_S = 1.0  # a loss that is told later than this was not seen
 TIMEOUT_S = 120.0
 
 
@@ -162,7 +163,7 @@ def truth_of_hold(path: Path, arrays: Arrays, micropython: Path, seed: int) -> F
     placing["replace_s"] = [(cut_s, length_s)]
     silent = play(path, micropython, [target], **placing)
     after = [e.t_s - lead_s[0] - cut_s for e in silent.session.events if e.kind == "activation_lost"]
-    delays = [delay for delay in after if delay >= 0]
+    delays = [delay for delay in after if 0 <= delay <= LATEST_S]
     false_lost = [
         e.t_s
         for e in whole.session.events
@@ -323,7 +324,7 @@ def show(found: Figures) -> None:
 def main() -> int:
     """Run, print, write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, default=os.environ.get("MMC_DATA"), help="folder of recordings")
+    parser.add_argument("--data", type=Path, default=os.environ.get("MMC_DATA") or None, help="folder of recordings")
     parser.add_argument("--seed", type=int, default=1, help="decides leads and noise")
     parser.add_argument("--only", default="", help="only files whose name contains this")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="recordings at a time")
@@ -333,6 +334,9 @@ def main() -> int:
         return 0
     if not Path(arguments.data).is_dir():
         print(f"truth: {arguments.data} is not a folder", file=sys.stderr)
+        return 2
+    if not any(arguments.only in path.name for path in Path(arguments.data).glob("*.npz")):
+        print(f"truth: {arguments.data} has no such recording (.npz)", file=sys.stderr)
         return 2
     found = run(Path(arguments.data), arguments.seed, arguments.only, arguments.jobs)
     show(found)

@@ -6,11 +6,11 @@ Out: `micropython` (for the decorator `@micropython.viper`, which the device's c
 """
 
 try:
-    import micropython
-    from micropython import const
+    import micropython  # type: ignore[assignment]
+    from micropython import const  # type: ignore[assignment]
 except ImportError:
 
-    class micropython:  # noqa: N801 - stands in for the module of that name
+    class micropython:
         """CPython's stand-in: the decorators of the device's compiler, as identities."""
 
         @staticmethod
@@ -24,4 +24,4 @@ except ImportError:
 # Viper reads these names at compile time; elsewhere they are plain annotations.
 ptr8 = ptr16 = ptr32 = None
 
-__all__ = ("const", "micropython", "ptr16", "ptr32", "ptr8")
+__all__ = ("const", "micropython", "ptr8", "ptr16", "ptr32")

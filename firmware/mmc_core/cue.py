@@ -6,8 +6,8 @@ State: when the last cue ended, a cue that waits for the rest time to pass
 Cost:  nothing allocated; a handful of operations per block
 Source: evidence on feedback: short, rare, only when something is to be done
 
-The one cue of a hold is "engage": the muscle let go. It is given when the loss is decided, or, when the last cue was too
-recent, as soon as the rest time is over and the muscle is still away. A regained muscle cancels what waits.
+The one cue of a hold is "engage": the muscle let go. It is given when the loss is decided, or, when the last cue was
+too recent, as soon as the rest time is over and the muscle is still away. A regained muscle cancels what waits.
 """
 
 from mmc_core import event

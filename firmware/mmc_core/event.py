@@ -11,8 +11,8 @@ EVENT_HOLD_START = const(1)  # the target muscle rose above the enter threshold 
 EVENT_HOLD_END = const(2)  # the target muscle let go and stayed away; time of the crossing, decided later
 EVENT_ACTIVATION_LOST = const(3)  # within a hold: the muscle let go; time of the decision
 EVENT_ACTIVATION_REGAINED = const(4)  # it came back; time of the decision
-EVENT_CUE = const(5)  # a cue was given: value is the strength in percent, reason the pattern
-EVENT_MOTOR_ON = const(6)  # the motor started
+EVENT_CUE = const(5)  # a cue was given: value and threshold are what decided, reason is the pattern
+EVENT_MOTOR_ON = const(6)  # the motor started: value is the strength in percent
 EVENT_MOTOR_OFF = const(7)  # the motor stopped: value is how long it ran, in ms
 
 REASON_ENTER = const(1)  # above the enter threshold

@@ -6,14 +6,15 @@ State: the receive buffer, bounded; bytes dropped so far
 Cost:  encode and decode in place in caller's buffers; one CRC-32 object per frame
 Source: S. Cheshire and M. Baker, Consistent overhead byte stuffing, IEEE/ACM Trans. Networking 7:159 (1999)
 
-A frame before stuffing is: kind (1), sequence (4), payload, CRC-32 (4), little-endian. On the line it stands between two
-zero bytes; the leading one ends whatever text stood before it. FORMAT.md is generated from the row and its comments.
+A frame before stuffing is: kind (1), sequence (4), payload, CRC-32 (4), little-endian. On the line it stands between
+two zero bytes; the leading one ends whatever text stood before it. FORMAT.md is generated from the row and its
+comments.
 """
 
 import binascii
 import struct
 
-from mmc_core.compat import const, micropython, ptr8  # noqa: F401 - ptr8 is read by the device's compiler
+from mmc_core.compat import const, micropython, ptr8
 
 MAX_TO_DEVICE_BYTES = const(192)  # on the wire: a stock console keeps 259 bytes and drops the rest without a word
 MAX_PAYLOAD_BYTES = const(288)  # the largest payload of all, a page with its address
@@ -24,6 +25,7 @@ FRAME = ("frame", "BI*I", "kind sequence payload crc32")
 # sequence           -         rises by one from request to request; a reply carries its request's
 # payload            -         fields of the message
 # crc32              -         CRC-32 (IEEE) of all bytes before it
+
 
 @micropython.viper
 def _stuff(out: ptr8, at: int, src: ptr8, n: int) -> int:

@@ -1,16 +1,16 @@
 """Signal kernel: a block of EMG counts to envelope, fast level and quality per channel, in integers, in place.
 
 In:    array('h') of samples x channels counts, interleaved, |count << shift| <= 2^14
-Out:   per channel an array('i') of OUT_WORDS: envelope and mean rectified level of the block (permille of the reference,
-       or microvolt when there is none; 0 to 4095), quality bits, envelope in counts/8
+Out:   per channel an array('i') of OUT_WORDS: envelope and mean rectified level of the block (permille of the
+       reference, or microvolt when there is none; 0 to 4095), quality bits, envelope in counts/8
 State: per channel an array('i') of STATE_WORDS: filter memory, then constants
 Cost:  nothing allocated; per sample and channel 13 multiplications by Python's count, no division
 Source: `tools/design_filters.py` makes the coefficients (coeffs.py names each filter and its source)
 
 Chain and Q-formats, all inside signed 32 bits on any input (`tests/core/test_kernel.py` proves the bounds by worst-case
-gain): count << shift, Q0, 15 bits -> high-pass 20 Hz, transposed form II, 3 multiplications, coefficients Q14, the fraction
-dropped is fed back so that DC error is nil -> mains notch, same form -> rectify -> state-variable low-pass, state Q3
--> permille by one multiplication, Q18.
+gain): count << shift, Q0, 15 bits -> high-pass 20 Hz, transposed form II, 3 multiplications, coefficients Q14, the
+fraction dropped is fed back so that DC error is nil -> mains notch, same form -> rectify -> state-variable low-pass,
+state Q3 -> permille by one multiplication, Q18.
 
 One source, three executors: the device compiles this text as viper, CPython runs it as it stands. What is loaded from a
 32-bit array is sign-extended by hand, because a 64-bit build loads it zero-extended.
@@ -19,7 +19,7 @@ One source, three executors: the device compiles this text as viper, CPython run
 from array import array
 
 from mmc_core import coeffs
-from mmc_core.compat import micropython, ptr16, ptr32  # noqa: F401 - the pointers are read by the device's compiler
+from mmc_core.compat import micropython, ptr16, ptr32
 from mmc_core.errors import UsageError
 
 OUT_WORDS = 4
@@ -126,7 +126,8 @@ class Kernel:
             self.set_reference(channel, 0, 0)
 
     def set_reference(self, channel, reference_q3, unit_q18):
-        """Scale a channel: reference_q3 (counts/8, shifted like the input) counts as 1000; 0: unit_q18 multiplies instead.
+        """Scale a channel: reference_q3 (counts/8, shifted like the input) counts as 1000; 0: unit_q18 multiplies
+        instead.
 
         unit_q18: output units per count/8, times 2^18.
         """
@@ -138,7 +139,7 @@ class Kernel:
         state[_CEILING] = ((1 << 30) - 1) // gain if gain else 0
 
     def process(self, block, n):
-        """Run `n` samples per channel (1 to 64) of the interleaved block; `out` holds the result until the next call."""
+        """Run `n` samples per channel (1 to 64) of the block; `out` holds the result until the next call."""
         for channel in range(self.channels):
             _run(0, 0, self._states[channel], block, self.out[channel], n, self.channels, channel)
 

@@ -28,8 +28,13 @@ REFUSED = const(0xFF)
 
 # kind: (name, request codes, request fields, reply codes, reply fields); codes as in record.py, `*`: bytes to the end
 MESSAGES = {
-    HELLO: ("hello", "BB", "protocol_major protocol_minor", "BBBBttt",
-            "protocol_major protocol_minor format_major format_minor firmware device board"),
+    HELLO: (
+        "hello",
+        "BB",
+        "protocol_major protocol_minor",
+        "BBBBttt",
+        "protocol_major protocol_minor format_major format_minor firmware device board",
+    ),
     # protocol_major     -         sync protocol, major: the ends must agree
     # protocol_minor     -         sync protocol, minor: the lesser one is spoken
     # format_major       -         log format, major
@@ -37,9 +42,14 @@ MESSAGES = {
     # firmware           -         software version
     # device             -         device's identity
     # board              -         board's name
-    STATUS: ("status", "", "", "QQBBBHHHHHBB",
-             "uptime_ms utc_ms activity calibration_phase calibration_result session open_faults "
-             "ready_blocks free_blocks blocks fault motor"),
+    STATUS: (
+        "status",
+        "",
+        "",
+        "QQBBBHHHHHBB",
+        "uptime_ms utc_ms activity calibration_phase calibration_result session open_faults "
+        "ready_blocks free_blocks blocks fault motor",
+    ),
     # uptime_ms          ms        since the device started
     # utc_ms             ms        wall clock; 0: not set
     # activity           -         0: preparing flash; 1: idle; 2: recording; 3: calibrating
@@ -81,8 +91,8 @@ MESSAGES = {
     # key                -         name; for a text setting `name=text`
     # result             -         0: done and stored; else see the results
     CONTROL: ("control", "BB", "verb argument", "B", "result"),
-    # verb               -         1: start a session; 2: stop it; 3: calibrate (argument 1: maximum, 2: sub-maximal); 4: cancel; 5: bye
-    # argument           -         see verb
+    # verb               -         1: start a session; 2: stop it; 3: calibrate; 4: cancel; 5: bye
+    # argument           -         calibrate: 1 maximum, 2 sub-maximal; else 0
     # result             -         0: done
     REFUSED: ("refused", "", "", "BB", "kind code"),
     # kind               -         the request that was refused

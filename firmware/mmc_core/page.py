@@ -6,9 +6,9 @@ State: none
 Cost:  one CRC-32 over 252 bytes; the CRC is beyond a small integer and so allocates one object
 Source: this file. FORMAT.md is generated from the row and the comment under it
 
-Flash is erased in blocks of 4 KiB and programmed page by page. A session begins with a fresh block and owns whole blocks.
-Pages 14 and 15 of its first block stay erased until the host has acknowledged the session; the session's bytes are its
-other pages in order, so page n of a session never moves while the session grows.
+Flash is erased in blocks of 4 KiB and programmed page by page. A session begins with a fresh block and owns whole
+blocks. Pages 14 and 15 of its first block stay erased until the host has acknowledged the session; the session's bytes
+are its other pages in order, so page n of a session never moves while the session grows.
 """
 
 import binascii
@@ -46,7 +46,7 @@ def seal(page, sequence, session, used, flags):
 
 
 def unseal(page):
-    """Return (sequence, session, used, flags) of a valid page of 256 bytes; raise FormatError with the reason otherwise."""
+    """Return (sequence, session, used, flags) of a valid page; raise FormatError with the reason otherwise."""
     crc32, sequence, session, used, flags = struct.unpack_from("<IIHBB", page, 0)
     if binascii.crc32(memoryview(page)[4:PAGE_BYTES]) != crc32:
         raise FormatError("page checksum does not match")

@@ -47,7 +47,7 @@ RECORDS = {
     # format_minor       -         log format, minor: readers skip what they do not know
     # session            -         session number on this device, from 1
     # boot_count         -         how often the device had started
-    # reset_cause        -         why it last started: the board's code (0 unknown, 1 power on, 2 hard, 3 watchdog, 4 sleep, 5 soft)
+    # reset_cause        -         why it last started (0 unknown, 1 power on, 2 hard, 3 watchdog, 4 sleep, 5 soft)
     # utc_ms             ms        wall clock at sample 0, since 1970 UTC; 0: clock not set
     # rate_hz            Hz        EMG samples per second and channel, nominal
     # block_samples      samples   samples of one processing block
@@ -93,18 +93,18 @@ RECORDS = {
     # channels           -         envelope values per frame
     # motor              bits      bit i: the motor ran or spun down during frame i; nothing was scored
     # quality            bits      four bits a channel (bit 0 clipped, bit 1 flat), over all frames of the record
-    # tail               permille  envelope at the end of the frame, channel by channel, frame by frame (unit: CHANNEL.units)
+    # tail               permille  envelope at the end of each frame, channel by channel (unit: CHANNEL.units)
     IMU: ("imu", "IHBB", "t_samples interval_samples readings motor", TAIL_12),
     # t_samples          samples   time of the first reading
     # interval_samples   samples   from one reading to the next
     # readings           -         number of readings, 1 to 8
     # motor              bits      bit i: the motor ran or spun down at reading i
-    # tail               -         ax ay az (signed, SESSION.accel_ug_per_lsb) and |gyro| (SESSION.gyro_mdps_per_lsb) per reading
+    # tail               -         ax ay az (signed, accel_ug_per_lsb) and |gyro| (gyro_mdps_per_lsb) per reading
     EVENT: ("event", "IBBhhBB", "t_samples kind channel value threshold reason motor", 0),
     # t_samples          samples   when it was decided; hold_end: when the threshold was crossed
     # kind               -         what happened, see the table of events
     # channel            -         EMG channel it is about; 255: none
-    # value              permille  the measured value that decided (cues: strength in percent; motor: pulse length in ms)
+    # value              permille  the measured value that decided (motor_on: strength in %; motor_off: length in ms)
     # threshold          permille  what it was compared with
     # reason             -         why, see the table of reasons (cues: the pattern)
     # motor              -         1: the motor ran or spun down at that moment

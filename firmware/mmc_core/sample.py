@@ -1,8 +1,8 @@
 """The sample block: how EMG counts lie in memory between the front end and the kernel.
 
-A block is array('h') of BLOCK_SAMPLES x channels, interleaved (sample 0 of every channel, then sample 1, ...), in counts
-with mid-scale at zero. Blocks follow each other without a seam; what was lost is a gap, never a silent jump. A gap
-always begins at a block's edge: the sampler fills it up or leaves it out whole.
+A block is array('h') of BLOCK_SAMPLES x channels, interleaved (sample 0 of every channel, then sample 1, ...), in
+counts with mid-scale at zero. Blocks follow each other without a seam; what was lost is a gap, never a silent jump. A
+gap always begins at a block's edge: the sampler fills it up or leaves it out whole.
 """
 
 from mmc_core.compat import const

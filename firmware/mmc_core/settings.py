@@ -59,7 +59,7 @@ SCHEMA = (
     # least time from the end of one cue to the start of the next
     ("cue_engage", "word", ("off", "on"), 0, "on"),
     # buzz when the muscle lets go during a hold; off: only log it
-)
+)  # type: tuple[tuple, ...]
 
 CHANNEL_SCHEMA = (
     ("muscle", "text", 0, 24, "not stated"),
@@ -76,7 +76,7 @@ CHANNEL_SCHEMA = (
     # mean rectified amplitude at rest, in nanovolt at the skin; written by calibration
     ("calibrated_utc_s", "int", 0, 2147483647, 0),
     # when it was calibrated, in seconds since 1970 UTC; 0: the clock was not set; written by calibration
-)
+)  # type: tuple[tuple, ...]
 
 
 def names():
@@ -115,7 +115,7 @@ def _suggestion(name):
 
 
 def validate(name, value):
-    """Return `value` as the schema's type (int or text); raise UsageError when it is out of range or the name unknown."""
+    """Return `value` as the schema's type (int or text); UsageError: out of range, or the name is unknown."""
     _, kind, low, high, default = find_row(name)
     if kind == "int":
         try:
@@ -123,7 +123,8 @@ def validate(name, value):
         except ValueError:
             raise UsageError("{}: {!r} is no whole number; give {} to {}".format(name, value, low, high)) from None
         if not low <= number <= high:
-            raise UsageError("{}: {} is out of range; give {} to {} (default {})".format(name, number, low, high, default))
+            text = "{}: {} is out of range; give {} to {} (default {})"
+            raise UsageError(text.format(name, number, low, high, default))
         return number
     text = str(value)
     if kind == "word" and text not in low:
@@ -174,10 +175,9 @@ class Settings:
         self._values[name] = validate(name, value)
 
     def put(self, name, value):
-        """Check and set one value. A new muscle, side or site ends the channel's calibration: it belonged to the old one."""
+        """Check and set one value. A new muscle, side or site ends the channel's calibration: it was the old one's."""
         value = validate(name, value)
-        if name[-7:] == "_muscle" or name[-5:] in ("_side", "_site"):
-            if value != self._values[name]:
-                self._values[name[:4] + "reference_kind"] = "none"
-                self._values[name[:4] + "reference_nv"] = 0
+        if name[3:] in ("_muscle", "_side", "_site") and value != self._values[name]:
+            self._values[name[:4] + "reference_kind"] = "none"
+            self._values[name[:4] + "reference_nv"] = 0
         self._values[name] = value

@@ -6,8 +6,8 @@ State: the activity (preparing flash, idle, recording, calibrating), the wall cl
 Cost:  per tick: one pipeline step per block that waits, at most one flash program, one piece of a stream
 Source: house plan: pure core, thin shell
 
-`tick(now_ms)` does everything once, in the order that matters: signal, motor, log, line. `run` ticks on the board's clock
-for ever; a simulated board has a simulated clock, and the very same loop runs on virtual time.
+`tick(now_ms)` does everything once, in the order that matters: signal, motor, log, line. `run` ticks on the board's
+clock for ever; a simulated board has a simulated clock, and the very same loop runs on virtual time.
 """
 
 from mmc_core import event, message, record, settings
@@ -147,7 +147,8 @@ class App:
         channels = facts.EMG_CHANNELS
         numbers = (record.FORMAT_MAJOR, record.FORMAT_MINOR, session, self.config.boot_count, self._reset_cause)
         numbers += (self.utc_ms(), RATE_HZ, BLOCK_SAMPLES, FRAME_BLOCKS, facts.IMU_RATE_HZ // IMU_BLOCKS)
-        numbers += ((1000000 << IMU_SHIFT) // facts.IMU_ACCEL_COUNTS_PER_G, (1000 << IMU_SHIFT) // facts.IMU_GYRO_COUNTS_PER_DPS)
+        numbers += ((1000000 << IMU_SHIFT) // facts.IMU_ACCEL_COUNTS_PER_G,)
+        numbers += ((1000 << IMU_SHIFT) // facts.IMU_GYRO_COUNTS_PER_DPS,)
         numbers += (channels, 1 if config["log_mode"] == "raw" else 0)
         write(record.SESSION, numbers + (facts.DEVICE_ID, VERSION, facts.NAME, config["wearer"]))
         for channel in range(channels):

@@ -4,9 +4,11 @@ In:    the kernel's output every block (envelope in counts/8, quality), ticks; w
 Out:   patterns to play; at the end per channel rest and reference in counts/8, or the reason it was refused
 State: phase, its end; per channel the window under way and the greatest and smallest so far
 Cost:  nothing allocated per block
-Source: CEDE matrix on amplitude normalisation (Besomi 2020): isometric maximum, or a task-specific sub-maximal reference
+Source: CEDE matrix on amplitude normalisation (Besomi 2020): isometric maximum, or a task-specific sub-maximal
+       reference
 
-    rest 5 s (start buzz) -> 3 x [contract 3 s (start buzz), relax 4 s (stop buzz)] -> done (stop buzz) or refused (error)
+    rest 5 s (start buzz) -> 3 x [contract 3 s (start buzz), relax 4 s (stop buzz)] -> done (stop buzz) or refused
+    (error)
 
 The reference of a channel is the greatest mean of its envelope over half a second in any contraction (sub-maximal: the
 mean over the three contractions' best half seconds). Channels that stay near their rest are left uncalibrated, unless

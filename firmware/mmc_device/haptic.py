@@ -6,8 +6,8 @@ State: pulses left, when the current pulse or gap ends, when the motor was last 
 Cost:  nothing allocated per tick
 Source: pulses of at least 60 ms and gaps of at least 50 ms are felt as such (evidence on vibration)
 
-While the motor runs and for its spin-down (a fact of the board) `is_busy` is true: nothing is scored then. A driver that
-fails ends the pattern; switching off is tried again at every tick until the driver takes it.
+While the motor runs and for its spin-down (a fact of the board) `is_busy` is true: nothing is scored then. A driver
+that fails ends the pattern; switching off is tried again at every tick until the driver takes it.
 """
 
 from mmc_core import event

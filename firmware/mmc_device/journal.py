@@ -6,10 +6,10 @@ State: per erase block who owns it (2 bytes) and what is known of it (1 byte); t
 Cost:  one 256-byte program per `tick` while recording; one block erased per `prepare` while idle
 Source: house plan, idea 6. page.py says how pages and blocks are laid out
 
-The flash is a ring of 4 KiB blocks. A session owns whole blocks, one after the other, and its first block keeps two pages
-for the acknowledgement. Free are blocks that hold nothing and blocks of acknowledged sessions; `prepare` erases the ones
-behind the head ahead of need, a session from its last block to its first, so that a power cut never leaves a rest
-whose acknowledgement is gone. The newest session's first block stays until a newer session is there: it is what
+The flash is a ring of 4 KiB blocks. A session owns whole blocks, one after the other, and its first block keeps two
+pages for the acknowledgement. Free are blocks that hold nothing and blocks of acknowledged sessions; `prepare` erases
+the ones behind the head ahead of need, a session from its last block to its first, so that a power cut never leaves a
+rest whose acknowledgement is gone. The newest session's first block stays until a newer session is there: it is what
 numbers go on from. What cannot be read is never erased because of that.
 
 Only the three-argument forms of readblocks and writeblocks are used: on the ESP32 the two-argument one erases first.
@@ -250,9 +250,9 @@ class Journal:
         best = 0
         for block in range(self.blocks):
             owner = self._owner[block]
-            if owner > after and (best == 0 or owner < best) and self._begins_at(block):
-                if not self._known[block] & _ACKNOWLEDGED:
-                    best = owner
+            is_next = owner > after and (best == 0 or owner < best)
+            if is_next and self._begins_at(block) and not self._known[block] & _ACKNOWLEDGED:
+                best = owner
         return best
 
     def state(self, session):

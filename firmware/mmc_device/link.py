@@ -39,7 +39,7 @@ class Link:
         }
 
     def tick(self):
-        """Take what came in, answer it, send one more piece of a stream. The flash's OSError is refused, then raised."""
+        """Take what came in, answer it, send one piece of a stream. The flash's OSError is refused, then raised."""
         try:
             for _ in range(INPUT_BYTES):
                 byte = self._console.read()

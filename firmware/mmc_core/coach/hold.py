@@ -7,10 +7,10 @@ State: counters, the hold's running level (Q7), a ring of FAST_BLOCKS levels
 Cost:  nothing allocated; about 20 operations per block, all inside 31 bits (levels are at most 4095)
 Source: tuned on recorded strength-test holds with force as truth; `make truth` prints what it reaches, DESIGN says why
 
-A hold begins once the envelope has gone over `enter` and stayed over `keep` for `enter_ms`. Its running level follows the
-envelope with a time constant of 1.28 s, frozen while the muscle is lost. The muscle is lost when the fast level (80 ms
-mean) stays below a share of that level, but never below `leave`, for `lost_ms`; it is regained over a greater share. When
-the envelope stays below the same line for `leave_ms`, the hold has ended where it crossed the line.
+A hold begins once the envelope has gone over `enter` and stayed over `keep` for `enter_ms`. Its running level follows
+the envelope with a time constant of 1.28 s, frozen while the muscle is lost. The muscle is lost when the fast level
+(80 ms mean) stays below a share of that level, but never below `leave`, for `lost_ms`; it is regained over a greater
+share. When the envelope stays below the same line for `leave_ms`, the hold has ended where it crossed the line.
 """
 
 from array import array
