@@ -2,54 +2,42 @@
 
 In:    records to append (through `write`), ticks, acknowledgements
 Out:   the bytes of any session, for the line
-State: per erase block who owns it (2 bytes) and what is known of it (1 byte); three page buffers
+State: the ring's, two page buffers, the open session
 Cost:  one 256-byte program per `tick` while recording; one block erased per `prepare` while idle
 Source: house plan, idea 6. page.py says how pages and blocks are laid out
 
-The flash is a ring of 4 KiB blocks. A session owns whole blocks, one after the other, and its first block keeps two
-pages for the acknowledgement. Free are blocks that hold nothing and blocks of acknowledged sessions; `prepare` erases
-the ones behind the head ahead of need, a session from its last block to its first, so that a power cut never leaves a
-rest whose acknowledgement is gone. The newest session's first block stays until a newer session is there: it is what
+Free are blocks that hold nothing and blocks of acknowledged sessions; `prepare` erases the ones behind the head ahead
+of need, a session from its last block to its first, so that a power cut never leaves a rest whose acknowledgement is
+gone. The newest session's first block stays until a newer session is there: it is what
 numbers go on from. What cannot be read is never erased because of that.
 
 Only the three-argument forms of readblocks and writeblocks are used: on the ESP32 the two-argument one erases first.
 """
 
 import hashlib
-from array import array
 
 from mmc_core import page as pages
 from mmc_core import record
 from mmc_core.compat import const
-from mmc_core.errors import FormatError
+from mmc_device import ring
 
 _ERASE = const(6)
-_COUNT = const(4)
-
-_BLANK = const(1)  # known to be erased
-_UNREADABLE = const(2)  # the flash reported an error: neither used nor erased before the next start
-_ACKNOWLEDGED = const(4)  # set on a session's first block
 
 STATE_CLOSED = const(1)
 STATE_ACKNOWLEDGED = const(2)
 _DIGEST_PAGES = const(16)  # pages hashed per call of `acknowledge`
 
 
-class Journal:
+class Journal(ring.Ring):
     """The log on one block device. `mount` before anything else."""
 
     def __init__(self, flash):
-        self._flash = flash
-        self.blocks = flash.ioctl(_COUNT, 0)
-        self._owner = array("H", bytes(2 * self.blocks))  # session of each block; 0: none
-        self._known = bytearray(self.blocks)
+        super().__init__(flash)
         self._page = bytearray(pages.PAGE_BYTES)  # being filled
         self._full = bytearray(pages.PAGE_BYTES)  # sealed, waiting for the flash
-        self._look = bytearray(pages.PAGE_BYTES)  # for reading
         self._used = 0
         self._waiting = False
         self._sequence = 0  # of the next page
-        self._head = 0  # where the next session begins; while one is open, its first block
         self._next_page = 0  # of the open session
         self._digest = None
         self._digest_session = self._digest_page = 0
@@ -58,72 +46,13 @@ class Journal:
         self.is_open = False
         self.is_full = False
         self.dropped_pages = 0
-        self.ready_blocks = 0  # erased blocks from the head on; while a session is open, behind its last block
 
     # Start
 
     def mount(self):
         """Find out what the flash holds. Writes nothing."""
-        newest = -1
-        for block in range(self.blocks):
-            sequence = self._look_at(block)
-            if sequence > newest:
-                newest, self._head, self.session = sequence, block, self._owner[block]
-        self._claim_holes()
-        for block in range(self.blocks):
-            if self._begins_at(block) and self._find_acknowledgement(block):
-                self._known[block] |= _ACKNOWLEDGED
+        self.session, newest = self._scan()
         self._sequence = newest + 1
-        if newest >= 0:
-            self._head = self._after(self._last_block(self._head))
-        self._count_ready()
-
-    def _look_at(self, block):
-        """Note owner and blankness of a block; return the greatest sequence in it, or -1."""
-        newest = -1
-        blank = True
-        for at in range(pages.BLOCK_PAGES):
-            try:
-                self._read(block, at, self._look)
-            except OSError:
-                self._known[block] = _UNREADABLE
-                return newest
-            if self._look == pages.BLANK:
-                continue
-            blank = False
-            try:
-                sequence, session, _, flags = pages.unseal(self._look)
-            except FormatError:
-                continue
-            self._owner[block] = session
-            if not flags & pages.FLAG_ACKNOWLEDGEMENT:
-                newest = max(newest, sequence)
-        self._known[block] = _BLANK if blank else 0
-        return newest
-
-    def _claim_holes(self):
-        """Blocks without a valid page between two of the same session, in the order of writing, belong to it."""
-        for block in range(self.blocks):
-            owner = self._owner[block]
-            hole = end = self._after(block)
-            while owner and self._owner[end] == 0:
-                end = self._after(end)
-            if hole == end or self._owner[end] != owner or self._look_at(end) <= self._look_at(block):
-                continue
-            while hole != end:
-                self._owner[hole] = owner
-                hole = self._after(hole)
-
-    def _find_acknowledgement(self, block):
-        for at in range(pages.FIRST_BLOCK_PAGES, pages.BLOCK_PAGES):
-            try:
-                self._read(block, at, self._look)
-                _, session, _, flags = pages.unseal(self._look)
-            except (OSError, FormatError):
-                continue
-            if flags & pages.FLAG_ACKNOWLEDGEMENT and session == self._owner[block]:
-                return True
-        return False
 
     # While idle
 
@@ -136,41 +65,22 @@ class Journal:
         if owner:
             first = self._first_block(block)
             block = self._last_block(block)
-            if not self._known[first] & _ACKNOWLEDGED or (owner == self.session and first == block):
+            if not self._known[first] & ring.ACKNOWLEDGED or (owner == self.session and first == block):
                 return True
-        if self._known[block] & _UNREADABLE:
+        if self._known[block] & ring.UNREADABLE:
             return True
         self._chosen = 0
         try:
             self._flash.ioctl(_ERASE, block)
         except OSError:
-            self._known[block] |= _UNREADABLE
+            self._known[block] |= ring.UNREADABLE
             raise
         if owner and owner == self.session:
             self._head = block  # as after a start
         self._owner[block] = 0
-        self._known[block] = _BLANK
+        self._known[block] = ring.BLANK
         self._count_ready()
         return False
-
-    def _count_ready(self):
-        ready = 0
-        block = self._head
-        while ready < self.blocks - 1 and self._owner[block] == 0 and self._known[block] & _BLANK:
-            ready += 1
-            block = self._after(block)
-        self.ready_blocks = ready
-
-    def free_blocks(self):
-        """Blocks that hold nothing to keep, erased or not."""
-        free = first = 0
-        for i in range(self.blocks):
-            block = (self._head + i) % self.blocks  # the head never stands within a session
-            if self._begins_at(block):
-                first = block
-            if not self._known[block] & _UNREADABLE and (self._owner[block] == 0 or self._known[first] & _ACKNOWLEDGED):
-                free += 1
-        return free
 
     # While recording
 
@@ -242,6 +152,16 @@ class Journal:
         except OSError:
             self.dropped_pages += 1
             raise
+        finally:
+            # Full while there is still room for the page in RAM and one with the session's end.
+            if self.ready_blocks == 0 and self._pages_left() <= 2:
+                self.is_full = True
+
+    def _pages_left(self):
+        """Pages of the open session's last block that are not programmed yet."""
+        if self._next_page <= pages.FIRST_BLOCK_PAGES:
+            return pages.FIRST_BLOCK_PAGES - self._next_page
+        return -pages.physical_page(self._next_page) % pages.BLOCK_PAGES
 
     # For the line
 
@@ -251,7 +171,7 @@ class Journal:
         for block in range(self.blocks):
             owner = self._owner[block]
             is_next = owner > after and (best == 0 or owner < best)
-            if is_next and self._begins_at(block) and not self._known[block] & _ACKNOWLEDGED:
+            if is_next and self._begins_at(block) and not self._known[block] & ring.ACKNOWLEDGED:
                 best = owner
         return best
 
@@ -259,7 +179,7 @@ class Journal:
         """STATE_ bits of a session; 0 while it is being written, or when there is none."""
         if not self._select(session) or (self.is_open and session == self.session):
             return 0
-        return STATE_CLOSED | (STATE_ACKNOWLEDGED if self._known[self._chosen_first] & _ACKNOWLEDGED else 0)
+        return STATE_CLOSED | (STATE_ACKNOWLEDGED if self._known[self._chosen_first] & ring.ACKNOWLEDGED else 0)
 
     def size(self, session):
         """Bytes of a session so far, torn pages included; 0 when there is no such session."""
@@ -295,7 +215,7 @@ class Journal:
         return None
 
     def _note_acknowledgement(self, session, size, sha256):
-        """Program the acknowledgement into a reserved page that is still erased; without one, RAM knows it till a reset."""
+        """Program the acknowledgement into a reserved page that is still erased; else RAM knows it until a reset."""
         block = self._chosen_first
         for at in range(pages.FIRST_BLOCK_PAGES, pages.BLOCK_PAGES):
             self._read(block, at, self._look)
@@ -307,19 +227,8 @@ class Journal:
             pages.seal(self._look, 0, session, end - pages.HEADER_BYTES, pages.FLAG_ACKNOWLEDGEMENT)
             self._flash.writeblocks(block, self._look, at * pages.PAGE_BYTES)
             break
-        self._known[block] |= _ACKNOWLEDGED
+        self._known[block] |= ring.ACKNOWLEDGED
         return True
-
-    # Geometry
-
-    def _read(self, block, page, buffer):
-        self._flash.readblocks(block, buffer, page * pages.PAGE_BYTES)
-
-    def _after(self, block):
-        return block + 1 if block + 1 < self.blocks else 0
-
-    def _begins_at(self, block):
-        return self._owner[block] != 0 and self._owner[block - 1] != self._owner[block]
 
     def _select(self, session):
         """Find where a session lies and how long it is; remembered until the flash's contents change."""
@@ -352,16 +261,6 @@ class Journal:
             at -= 1
         before = (last - first) % self.blocks * pages.BLOCK_PAGES
         return before + at - (pages.BLOCK_PAGES - pages.FIRST_BLOCK_PAGES) if before else at
-
-    def _first_block(self, block):
-        while self._owner[block] and not self._begins_at(block):
-            block = block - 1 if block else self.blocks - 1
-        return block
-
-    def _last_block(self, block):
-        while self._owner[self._after(block)] == self._owner[block]:
-            block = self._after(block)
-        return block
 
     @staticmethod
     def _blocks_of(page_count):

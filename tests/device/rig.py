@@ -179,7 +179,20 @@ class LinkApp:
         self.utc_ms = 0
 
     def status(self) -> tuple[int, ...]:
-        return (1, self.utc_ms, 1, 0, 0, self.journal.session, 0, self.journal.ready_blocks, 2, self.journal.blocks, 0, 0)
+        return (
+            1,
+            self.utc_ms,
+            1,
+            0,
+            0,
+            self.journal.session,
+            0,
+            self.journal.ready_blocks,
+            2,
+            self.journal.blocks,
+            0,
+            0,
+        )
 
     def control(self, verb: int, argument: int) -> int:
         self.controls.append((verb, argument))

@@ -355,9 +355,11 @@ def test_a_full_journal_stops_the_log_and_not_the_training(tmp_path: Path) -> No
     assert wearable.ask(message.CONTROL, message.VERB_STOP, 0) == [message.OK]
     settle(wearable)
     assert wearable.app.activity == app_module.IDLE
-    # What was logged is whole up to the end of the flash, and is never erased unasked.
+    # What was logged is whole up to the end of the flash, says why it ends, and is never erased unasked.
     data = wearable.pull(1)
-    assert len(data) == (14 + 16 + 16) * 256 and records(data)[0][0] == record.SESSION
+    assert len(data) // 256 in (14 + 16 + 15, 14 + 16 + 16) and records(data)[0][0] == record.SESSION
+    kind, values, _ = records(data)[-1]
+    assert kind == record.END and values[3] == 0 and values[5] == 2
     assert wearable.ask(message.CONTROL, message.VERB_START, 0) == [message.OK]  # one block is left
     wearable.run(4000)
     assert wearable.app.journal.is_full and wearable.ask(message.CONTROL, message.VERB_STOP, 0) == [message.OK]
