@@ -12,7 +12,7 @@ from types import ModuleType
 import numpy as np
 
 from mmc_core import frame, message, page, record
-from mmc_core.sync import SyncClient
+from mmc_core.sync_client import SyncClient
 from mmc_device.app import App
 from mmc_sim.clock import Clock
 from mmc_sim.console import PipeConsole

@@ -29,7 +29,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmc_core import frame, message, page
-from mmc_core.sync import SyncClient
+from mmc_core.sync_client import SyncClient
 from mmc_device.config import Config
 from mmc_host import firmware, session
 from mmc_host.body import bodyfile, muscle

@@ -3,102 +3,29 @@
 In:    a `Transport`; the clock as an argument, so that tests need no waiting
 Out:   replies as values with names; the bytes of sessions in order; `PeerError` when the device refuses,
        `LinkError` when it does not answer
-State: the request in flight is in `mmc_core.sync.SyncClient`; here only the transport and the clock
+State: the request in flight is in `mmc_core.sync_client.SyncClient`; here only the transport and the clock
 """
 
 import secrets
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from mmc_core import message, settings
 from mmc_core.errors import PeerError, UsageError
-from mmc_core.sync import SyncClient
+from mmc_core.sync_client import SyncClient
 from mmc_host.errors import LinkError
+from mmc_host.replies import ACTIVITY_RECORDING, Hello, SessionEntry, Status, effect_of, refusal
 from mmc_host.transport import Transport
 from mmc_host.units import printable
 
 READ_BYTES = 16_384  # asked for at once: under two seconds at 115200 baud, so that progress shows and Ctrl-C works
-ACTIVITY_PREPARING, ACTIVITY_IDLE, ACTIVITY_RECORDING, ACTIVITY_CALIBRATING = range(4)
-ACTIVITIES = ("preparing flash", "idle", "recording", "calibrating")
 _POLL_S = 0.05
 _PERIOD_S = 0.1
 _STOP_TIMEOUT_S = 30.0
 _PENDING_S = 0.02
 _PENDING_TRIES = 3_000  # a device hashes about 100 KiB/s: a minute is more than a full journal takes
 _READ_TRIES = 8  # broken streams in a row without one new byte
-
-_VERBS = {
-    message.VERB_START: "session was started",
-    message.VERB_STOP: "session was ended",
-    message.VERB_CALIBRATE: "calibration was started",
-    message.VERB_CANCEL: "calibration was cancelled",
-}
-_REFUSALS = {
-    message.RESULT_UNKNOWN: "it does not know that; its firmware may be older than this program",
-    message.RESULT_RANGE: "the value is out of its range",
-    message.RESULT_BUSY: "the wearable records, calibrates or prepares its flash; `mmc-host stop` ends a session",
-    message.RESULT_MISMATCH: "size or SHA-256 differ from its own bytes",
-    message.RESULT_FLASH: "its flash failed; see `mmc-host devices` and pull what is there",
-    message.RESULT_VERSION: "it speaks another version of the protocol; update the older of firmware and mmc-host",
-    message.RESULT_PENDING: "it is still working on it; try again in a minute",
-}
-
-
-@dataclass(frozen=True)
-class Hello:
-    """Who the device is."""
-
-    protocol_major: int
-    protocol_minor: int
-    format_major: int
-    format_minor: int
-    firmware: str
-    device: str
-    board: str
-
-
-@dataclass(frozen=True)
-class Status:
-    """What the device is doing; see FORMAT.md for the codes."""
-
-    uptime_ms: int
-    utc_ms: int  # 0: its clock is not set
-    activity: int  # position in ACTIVITIES
-    calibration_phase: int
-    calibration_result: int
-    session: int
-    open_faults: int
-    ready_blocks: int
-    free_blocks: int
-    blocks: int
-    fault: int
-    motor: int
-
-    @property
-    def activity_name(self) -> str:
-        """The activity in words."""
-        return ACTIVITIES[self.activity] if self.activity < len(ACTIVITIES) else f"activity {self.activity}"
-
-
-@dataclass(frozen=True)
-class SessionEntry:
-    """A session in the device's journal."""
-
-    session: int  # number, from 1
-    size_bytes: int  # so far
-    state: int  # bit 0: closed; bit 1: acknowledged
-
-    @property
-    def closed(self) -> bool:
-        """Whether it is complete."""
-        return bool(self.state & 1)
-
-    @property
-    def acknowledged(self) -> bool:
-        """Whether the device knows that a host has it."""
-        return bool(self.state & 2)
 
 
 class Device:
@@ -259,7 +186,7 @@ class Device:
         Raises:
             PeerError: the device refused.
         """
-        self._check(self._ask(message.CONTROL, [verb, argument])[0], f"no {_VERBS.get(verb, 'effect')}")
+        self._check(self._ask(message.CONTROL, [verb, argument])[0], f"no {effect_of(verb)}")
 
     def bye(self) -> None:
         """Tell the device that this host is done; a device that does not answer to that is none the worse."""
@@ -324,7 +251,7 @@ class Device:
             if not error.code:
                 raise
             name = message.MESSAGES[kind][0].replace("_", " ")
-            raise PeerError(f"the wearable refused {name!r}: {_words(error.code)}", error.code) from error
+            raise PeerError(f"the wearable refused {name!r}: {self._why(error.code)}", error.code) from error
 
     def _tick(self) -> bytes | None:
         try:
@@ -335,14 +262,18 @@ class Device:
                 "firmware, reset it, then try again"
             ) from error
 
-    @staticmethod
-    def _check(result: int, what: str) -> None:
+    def _check(self, result: int, what: str) -> None:
         if result != message.OK:
-            raise PeerError(f"{what}: {_words(result)}", result)
+            raise PeerError(f"{what}: {self._why(result)}", result)
+
+    def _why(self, result: int) -> str:
+        """Words for a refusal; what a busy device does is asked for."""
+        if result != message.RESULT_BUSY:
+            return refusal(result)
+        try:
+            return refusal(result, Status(*self._ask(message.STATUS, [])))
+        except (PeerError, LinkError):
+            return refusal(result)
 
     def _now_ms(self) -> int:
         return int(self._monotonic_s() * 1000)
-
-
-def _words(code: int) -> str:
-    return _REFUSALS.get(code, f"result {code}, which this program does not know: update mmc-host")

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from mmc_core import sample
 from mmc_host.clockfit import Clock
 
 if TYPE_CHECKING:
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 PERCENT_UNITS = ("%MVC", "%ref", "%")
+NOT_STATED = "not stated"
+RECORDING_SITE = "recording"  # site of a channel of a recording that knows no reference
+LOOK_AHEAD_SITE = "recording, look-ahead"  # site of a channel whose reference was found on the whole recording
 
 
 @dataclass(frozen=True)
@@ -68,6 +72,11 @@ class Channel:
     def calibrated(self) -> bool:
         """Whether envelope values are a percentage of a reference."""
         return self.unit in PERCENT_UNITS
+
+    @property
+    def look_ahead(self) -> bool:
+        """Whether the reference was found on the whole recording that was played, which no calibration can do."""
+        return self.calibrated and self.site == LOOK_AHEAD_SITE and self.calibrated_utc_ms == 0
 
 
 @dataclass(frozen=True)
@@ -208,6 +217,13 @@ class Session:
     def accounted(self) -> bool:
         """Whether every tick of the sample counter is a sample or a declared loss: samples + lost == span, exactly."""
         return self.samples + self.lost_samples == self.span_samples and not self.missing
+
+    @property
+    def channels_in_use(self) -> tuple[Channel, ...]:
+        """The channels without those that are not worn: no muscle is stated, and the signal is flat throughout."""
+        flat = (self.features.quality & sample.QUALITY_FLAT).astype(bool).all(axis=0) & (len(self.features.t_s) > 0)
+        used = tuple(c for c in self.channels if c.muscle != NOT_STATED or c.calibrated or not flat[c.channel])
+        return used or self.channels
 
     @property
     def duration_s(self) -> float:

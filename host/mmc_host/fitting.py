@@ -2,7 +2,8 @@
 
 In:    a state folder (see `mmc_host.firmware`), a scenario or a recording
 Out:   `body.bin`; on a device that was never used also `config/settings.mmc`, with muscles and, for a recording that
-       knows its references, the calibration: marked look-ahead, because it was found on the whole recording
+       knows its references, the calibration: its electrode site says "look-ahead", because the reference was found on
+       the whole recording. A recording that nothing can be scored of begins its session by itself
 """
 
 import binascii
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mmc_core import record, settings
+from mmc_host.columns import LOOK_AHEAD_SITE, RECORDING_SITE
 
 _SETTINGS_FILE = "settings.mmc"  # the firmware's Config keeps it: SETTING records, then the CRC-32 of them
 _LONGEST_MUSCLE_BYTES = next(row[3] for row in settings.CHANNEL_SCHEMA if row[0] == "muscle")
@@ -33,11 +35,10 @@ def fit_scenario(state: Path, name: str, seed: int) -> Fitted:
     """Let the wearer follow a scenario.
 
     Raises:
-        UsageError: the scenario is unknown, or the seed negative.
+        UsageError: the scenario is unknown, the seed negative, or the state folder can't be written.
     """
     from mmc_host import body
 
-    state.mkdir(parents=True, exist_ok=True)
     info = body.write_scenario(name, state / "body.bin", seed)
     values: dict[str, int | str] = {"target_channel": info.target_channel, **_muscles(info.muscles)}
     write_settings(state, values)
@@ -54,28 +55,36 @@ def fit_recording(state: Path, source: Path, mapping: Sequence[str], seed: int) 
         seed: decides the noise of the rest around it.
 
     Raises:
-        UsageError: unknown channels or units.
+        UsageError: unknown channels or units, or the state folder can't be written.
         FormatError: the recording is damaged.
     """
     from mmc_host import body
-    from mmc_host.body.recording import parse_mapping
+    from mmc_host.body.recording import AUTO_REFERENCE_UV, parse_mapping
 
-    state.mkdir(parents=True, exist_ok=True)
     info = body.write_recording(source, state / "body.bin", parse_mapping(mapping) if mapping else None, seed=seed)
     values: dict[str, int | str] = {**_muscles(info.muscles)}
     notes: list[str] = []
     for channel, (reference_uv, rest_uv) in enumerate(zip(info.reference_uv, info.rest_uv, strict=True)):
+        values[f"ch{channel}_site"] = RECORDING_SITE
         if reference_uv is not None:
+            values[f"ch{channel}_site"] = LOOK_AHEAD_SITE
             values[f"ch{channel}_reference_kind"] = "mvc"
             values[f"ch{channel}_reference_nv"] = round(reference_uv * 1000)
             values[f"ch{channel}_rest_nv"] = round(rest_uv * 1000)
             notes.append(
                 f"{info.muscles[channel]}: 100 % = {reference_uv:.0f} µV, look-ahead: from the whole recording"
             )
-    if not notes:
-        notes.append(
-            "the recording knows no reference: nothing is scored, and a session begins only with `mmc-host start`"
-        )
+    if info.scale_source == "by reference":
+        notes.append(f"its size at the skin is not known: it is scaled so that 100 % = {AUTO_REFERENCE_UV:.0f} µV")
+    if info.reference_uv[0] is None:
+        values["autostart"] = "always"
+        notes.append(f"{info.muscles[0]}: no reference is known, so nothing is scored; a session begins by itself")
+    if info.left_out:
+        notes.append(f"channels of the file that are not worn: {', '.join(info.left_out)}")
+    for muscle, clipped in zip(info.muscles, info.clipped_samples, strict=True):
+        if clipped:
+            beyond = "1 sample is" if clipped == 1 else f"{clipped} samples are"
+            notes.append(f"{muscle}: {beyond} beyond what the front end can take, and clipped")
     write_settings(state, values)
     return Fitted(f"recording {source.name}", tuple(notes))
 

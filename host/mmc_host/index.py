@@ -20,7 +20,7 @@ from typing import Any, TypeVar
 from mmc_core.errors import FormatError
 from mmc_host.session import load
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 BUSY_S = 10.0
 
 _COLUMNS = (
@@ -90,10 +90,6 @@ class Index:
         """All rows, the oldest first."""
         return self._run(self._select)
 
-    def clear(self) -> None:
-        """Forget all rows."""
-        self._run(self._delete)
-
     def refresh(self, files: Mapping[Path, tuple[int, str]]) -> None:
         """Add rows of new files, drop rows of files that are gone."""
         self._files = files
@@ -148,10 +144,6 @@ class Index:
         except (TypeError, ValueError):  # SQLite has no checksum: a flipped bit can be a wrong value
             raise sqlite3.DatabaseError("a row holds what was never written") from None
 
-    def _delete(self) -> None:
-        with self._db:
-            self._db.execute("DELETE FROM sessions")
-
     def _update(self) -> None:
         files = set(self._files)
         rows = {self._root / str(row[0]) for row in self._db.execute("SELECT path FROM sessions")}
@@ -205,7 +197,7 @@ def _describe(path: Path, root: Path, number: int, sha256: str) -> tuple[Any, ..
         session.clock.utc_ms_at_start,
         session.duration_s,
         session.header.wearer,
-        json.dumps([channel.muscle for channel in session.channels]),
+        json.dumps([channel.muscle for channel in session.channels_in_use]),
         session.count("hold_start"),
         session.count("cue", "engage"),
         "",

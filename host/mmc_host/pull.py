@@ -16,7 +16,8 @@ from pathlib import Path
 
 from mmc_core import message
 from mmc_core.errors import PeerError
-from mmc_host.client import ACTIVITY_RECORDING, Device, SessionEntry
+from mmc_host.client import Device
+from mmc_host.replies import ACTIVITY_RECORDING, SessionEntry
 from mmc_host.store import Entry, Store
 
 Progress = Callable[[int, int, int], None]  # session, bytes that are here, bytes in all
@@ -31,6 +32,7 @@ class Pulled:
     moved_bytes: int  # that came over the line this time
     outcome: str  # "pulled"; "here": it was already; "recording": a prefix, the rest comes with a later pull
     path: Path  # of the whole session, or of the partial file
+    id: str = ""  # short name of the whole session, as the store lists it; empty while it is being recorded
 
 
 def _no_progress(session: int, done: int, total: int) -> None:
@@ -76,7 +78,7 @@ def _pull_session(device: Device, store: Store, name: str, entry: SessionEntry, 
     if entry.closed:
         for stored in store.known(name, entry.session):
             if stored.bytes == entry.size_bytes and (entry.acknowledged or _is_acknowledged(device, entry, stored)):
-                return Pulled(entry.session, entry.size_bytes, 0, "here", stored.path)
+                return Pulled(entry.session, entry.size_bytes, 0, "here", stored.path, stored.id)
     moved = _fetch(device, store, name, entry, on_progress)
     if not entry.closed:
         return Pulled(entry.session, entry.size_bytes, moved, "recording", store.partial_path(name, entry.session))
@@ -93,7 +95,7 @@ def _pull_session(device: Device, store: Store, name: str, entry: SessionEntry, 
                 f"were set aside in {stored.path.parent}; its flash may be failing",
                 message.RESULT_MISMATCH,
             )
-    return Pulled(entry.session, entry.size_bytes, moved, "pulled", stored.path)
+    return Pulled(entry.session, entry.size_bytes, moved, "pulled", stored.path, stored.id)
 
 
 def _fetch(device: Device, store: Store, name: str, entry: SessionEntry, on_progress: Progress) -> int:

@@ -24,7 +24,7 @@ from types import TracebackType
 
 from mmc_core.errors import FormatError, PeerError, UsageError
 from mmc_host.index import Entry, Index
-from mmc_host.paths import home
+from mmc_host.paths import entries, home, unreadable, writing_in
 from mmc_host.session import MAX_SESSION_BYTES
 
 __all__ = ["Entry", "Partial", "Store"]
@@ -46,14 +46,14 @@ class Partial:
     """A session under way: append what arrives, then finish. One process at a time; use it in a `with`."""
 
     def __init__(self, store: Store, device: str, session: int) -> None:
-        """Open or create; UsageError when another process is pulling this session."""
+        """Open or create; UsageError when another process is pulling this session, or nothing can be written."""
         self._store = store
         self.device = device
         self.session = session
         self.path = store.partial_path(device, session)
-        _make_folder(self.path.parent)
         while True:
-            self._fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+            with writing_in(self.path.parent):
+                self._fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
             try:
                 fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 if os.path.samestat(os.fstat(self._fd), os.stat(self.path)):
@@ -79,12 +79,18 @@ class Partial:
         return os.fstat(self._fd).st_size
 
     def append(self, data: bytes) -> None:
-        """Add the next bytes; PeerError when the device sends more than any session has."""
+        """Add the next bytes.
+
+        Raises:
+            PeerError: the device sends more than any session has.
+            UsageError: the disk is full; what is there stays.
+        """
         if self.length + len(data) > MAX_SESSION_BYTES:
             raise PeerError(f"session {self.session}: the device sends more than {MAX_SESSION_BYTES} bytes")
         view = memoryview(data)
-        while view:
-            view = view[os.write(self._fd, view) :]
+        with writing_in(self.path.parent):
+            while view:
+                view = view[os.write(self._fd, view) :]
 
     def sha256(self) -> bytes:
         """SHA-256 of the bytes that are there."""
@@ -100,8 +106,10 @@ class Partial:
 
         Raises:
             FormatError: the bytes hash to something else. They are set aside; the next pull begins at 0.
+            UsageError: the disk is full.
         """
-        os.fsync(self._fd)
+        with writing_in(self.path.parent):
+            os.fsync(self._fd)
         if self.sha256() != sha256:
             self.set_aside()
             raise FormatError(f"session {self.session} of {self.device}: SHA-256 does not match; pull it again")
@@ -165,25 +173,23 @@ class Store:
         Args:
             device: identity as the device states it.
             session: its number, 1 to 65535.
-            expected_bytes: size as the device states it; PeerError when no session is so large, OSError when the disk
-                would be left with less than 64 MiB.
+            expected_bytes: size as the device states it.
+
+        Raises:
+            PeerError: no session is so large.
+            UsageError: the folder can't be written, the disk would be left with less than 64 MiB, or another process is
+                pulling this session.
         """
         if expected_bytes > MAX_SESSION_BYTES:
             raise PeerError(f"session {session}: the device states {expected_bytes} bytes; no session is so large")
-        _make_folder(self.folder)
-        free = shutil.disk_usage(self.folder).free
+        with writing_in(self.folder):
+            free = shutil.disk_usage(self.folder).free
         if expected_bytes > free - SPARE_BYTES:
-            raise OSError(f"no room for {expected_bytes} bytes: {free} bytes are free in {self.folder}")
+            raise UsageError(
+                f"no room for session {session}, {expected_bytes} bytes: {free} bytes are free in {self.folder}, and "
+                f"{SPARE_BYTES} stay free; make room, or let MMC_HOME name a folder on another disk"
+            )
         return Partial(self, device, session)
-
-    def put(self, device: str, session: int, data: bytes) -> Entry:
-        """Store a whole session at once, in place of whatever part of it was there."""
-        with self.partial(device, session, len(data)) as partial:
-            if partial.length:
-                partial.set_aside()
-        with self.partial(device, session, len(data)) as partial:
-            partial.append(data)
-            return partial.finish(hashlib.sha256(data).digest())
 
     def set_aside(self, entry: Entry) -> Path:
         """Take a stored session out of sight without destroying it (the device says that its bytes differ)."""
@@ -197,7 +203,7 @@ class Store:
         raise FormatError(f"{path} is not in the store")
 
     def sessions(self, wearer: str | None = None) -> list[Entry]:
-        """All stored sessions, the oldest first; those of one wearer if named."""
+        """All stored sessions, the oldest first; those of one wearer if named; UsageError when they can't be read."""
         entries = self._refresh().entries()
         return [entry for entry in entries if wearer is None or entry.wearer == wearer]
 
@@ -230,26 +236,28 @@ class Store:
             return Path(ref)
         raise UsageError(f"no session {ref!r}; `mmc-host sessions` lists what there is")
 
-    def reindex(self) -> int:
-        """Make the index anew from the files; return how many sessions there are."""
-        if self._index is None:
-            self._index = Index(self.root)
-        self._index.clear()
-        return len(self._refresh().entries())
-
     def _refresh(self) -> Index:
+        files = self._files()
         if self._index is None:
             self._index = Index(self.root)
-        self._index.refresh(self._files())
+        self._index.refresh(files)
         return self._index
 
     def _files(self) -> dict[Path, tuple[int, str]]:
-        """Whole sessions on the disk: path to number and SHA-256 as the name states them."""
+        """Whole sessions on the disk: path to number and SHA-256 as the name states them.
+
+        Raises:
+            UsageError: a folder is there and can't be read.
+        """
         found: dict[Path, tuple[int, str]] = {}
-        for path in self.folder.glob("*/*.mmc"):
-            match = _FILE.fullmatch(path.name)
-            if match and path.is_file():
-                found[path] = int(match[1]), match[2]
+        try:
+            for folder in entries(self.folder):
+                for path in entries(folder) if folder.is_dir() else ():
+                    match = _FILE.fullmatch(path.name)
+                    if match and path.is_file():
+                        found[path] = int(match[1]), match[2]
+        except OSError as error:  # its entries can be listed and not looked at
+            raise unreadable(self.folder, error) from error
         return found
 
 
@@ -257,10 +265,6 @@ def _checked(session: int) -> int:
     if not 1 <= session <= 65535:
         raise PeerError(f"{session} is no session number; they go from 1 to 65535")
     return session
-
-
-def _make_folder(folder: Path) -> None:
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
 
 def _sync_folder(folder: Path) -> None:

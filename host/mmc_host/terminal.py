@@ -26,7 +26,8 @@ port_option = click.option(
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
 
-_NARROWEST_WRAP = 24  # a last column narrower than this is not wrapped
+_NARROWEST_WRAP = 24  # a last column with less room than this stands below its row
+_INDENT = "    "
 
 
 @contextmanager
@@ -65,18 +66,41 @@ def print_json(value: object) -> None:
 
 
 def print_table(headings: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """Print rows below headings; numbers stand to the right, and the last column wraps at the terminal's edge."""
+    """Print rows below headings; numbers stand to the right.
+
+    At a terminal the last column wraps at the edge. Where the others leave it too little room, it stands below its row,
+    indented.
+    """
     cells = [[str(cell) for cell in row] for row in rows]
     widths = [max(len(line[i]) for line in (list(headings), *cells)) for i in range(len(headings))]
     right = [bool(rows) and all(isinstance(row[i], int | float) for row in rows) for i in range(len(headings))]
-    room = shutil.get_terminal_size().columns - sum(widths[:-1]) - 2 * (len(widths) - 1)
-    wrap = room if sys.stdout.isatty() and room >= _NARROWEST_WRAP else max(widths[-1], 1)
+    columns = shutil.get_terminal_size().columns
+    room = columns - sum(widths[:-1]) - 2 * (len(widths) - 1)
+    wrap = max(widths[-1], 1)
+    if sys.stdout.isatty() and room < wrap:
+        if room < _NARROWEST_WRAP:
+            _print_stacked(headings, cells, widths, right, columns)
+            return
+        wrap = room
     say(click.style(_line(headings, widths, right), bold=True))
     for row in cells:
         last = textwrap.wrap(row[-1], wrap) or [""]
         say(_line([*row[:-1], last[0]], widths, right))
         for more in last[1:]:
             say(_line([*[""] * (len(row) - 1), more], widths, right))
+
+
+def _print_stacked(
+    headings: Sequence[str], cells: Sequence[Sequence[str]], widths: Sequence[int], right: Sequence[bool], columns: int
+) -> None:
+    """Print a table whose last column stands below the row."""
+    for number, row in enumerate((headings, *cells)):
+        lines = [_line(row[:-1], widths[:-1], right[:-1])]
+        lines += textwrap.wrap(
+            row[-1], max(columns, _NARROWEST_WRAP), initial_indent=_INDENT, subsequent_indent=_INDENT
+        )
+        for line in lines:
+            say(line if number else click.style(line, bold=True))
 
 
 def _line(cells: Sequence[str], widths: Sequence[int], right: Sequence[bool]) -> str:

@@ -16,11 +16,16 @@ from mmc_core import page, record
 VECTORS = Path(__file__).resolve().parents[1] / "vectors"
 VERSIONS = sorted(VECTORS.glob("format-*.mmc"))
 RANGES = {code: (0, 2 ** (8 * struct.calcsize("<" + code)) - 1) for code in "BHIQ"}
-RANGES |= {code: (-(2 ** (8 * struct.calcsize("<" + code) - 1)), 2 ** (8 * struct.calcsize("<" + code) - 1) - 1) for code in "hi"}
+RANGES |= {
+    code: (-(2 ** (8 * struct.calcsize("<" + code) - 1)), 2 ** (8 * struct.calcsize("<" + code) - 1) - 1)
+    for code in "hi"
+}
 
 
 def texts(longest_bytes: int = 24) -> st.SearchStrategy[str]:
-    return st.text(st.characters(codec="utf-8"), max_size=longest_bytes).filter(lambda t: len(t.encode()) <= longest_bytes)
+    return st.text(st.characters(codec="utf-8"), max_size=longest_bytes).filter(
+        lambda t: len(t.encode()) <= longest_bytes
+    )
 
 
 @st.composite

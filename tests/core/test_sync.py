@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from mmc_core import frame, message
 from mmc_core.errors import PeerError
-from mmc_core.sync import SyncClient, SyncServer
+from mmc_core.sync import SyncServer
+from mmc_core.sync_client import SyncClient
 
 CONTENT = random.Random(5).randbytes(9000)  # what READ gives
 

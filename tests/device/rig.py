@@ -13,7 +13,7 @@ import make_vectors
 from mmc_core import message, page
 from mmc_core import settings as schema
 from mmc_core.errors import FormatError, UsageError
-from mmc_core.sync import SyncClient
+from mmc_core.sync_client import SyncClient
 from mmc_device.journal import Journal
 from mmc_device.link import Link
 from mmc_sim.console import PipeConsole

@@ -12,7 +12,7 @@ from device import rig
 from mmc_core import frame, message, record
 from mmc_core import settings as schema
 from mmc_core.errors import PeerError
-from mmc_core.sync import SyncClient
+from mmc_core.sync_client import SyncClient
 from mmc_sim.console import INPUT_BYTES
 
 

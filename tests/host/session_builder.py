@@ -46,10 +46,19 @@ class SessionBuilder:
         values = (major, record.FORMAT_MINOR, self.session, 12, 1, utc_ms, self.rate_hz, 10, 5, 10, 3906, 977)
         return self.add(record.SESSION, (*values, channels, log_mode, device, "0.1.0", "sim", wearer))
 
-    def channel(self, index=0, muscle="biceps brachii", kind=1, side=2, site="SENIAM", units=None):
+    def channel(
+        self,
+        index=0,
+        muscle="biceps brachii",
+        kind=1,
+        side=2,
+        site="SENIAM",
+        units=None,
+        calibrated_utc_ms=UTC_MS - 600_000,
+    ):
         reference = REFERENCE_Q3 if kind else 0
         units = units or ("permille" if kind else "uV")
-        values = (index, side, kind, REST_Q3, reference, NV_PER_COUNT, UTC_MS - 600_000, muscle, site, units)
+        values = (index, side, kind, REST_Q3, reference, NV_PER_COUNT, calibrated_utc_ms, muscle, site, units)
         return self.add(record.CHANNEL, values)
 
     def setting(self, key, value):

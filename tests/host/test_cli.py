@@ -4,6 +4,7 @@ import subprocess
 import sys
 
 import pytest
+import rich_click as click
 from host.command_line import run
 
 from mmc_core.errors import FormatError, PeerError, UsageError
@@ -98,6 +99,44 @@ def test_texts_for_people() -> None:
 def test_tables_align_numbers_and_have_no_colour_without_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
     terminal.print_table(["name", "n", "text"], [("a", 5, "x" * 200), ("bcdef", 1234, "")])
     assert capsys.readouterr().out.splitlines() == ["name      n  text", "a         5  " + "x" * 200, "bcdef  1234"]
+
+
+def test_a_last_column_without_room_stands_below_its_row(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "40")
+    rows = [("a", "x" * 20, "one two three four five six seven eight nine"), ("bcdef", "y", "short")]
+    terminal.print_table(["name", "range", "text"], rows)
+    assert [click.unstyle(line) for line in capsys.readouterr().out.splitlines()] == [
+        "name   range",
+        "    text",
+        "a      " + "x" * 20,
+        "    one two three four five six seven",
+        "    eight nine",
+        "bcdef  y",
+        "    short",
+    ]
+    terminal.print_table(["name", "text"], [("a", "one two three four five six seven eight nine")])
+    assert [click.unstyle(line) for line in capsys.readouterr().out.splitlines()] == [
+        "name  text",
+        "a     one two three four five six seven",
+        "      eight nine",
+    ]
+
+
+def test_settings_fit_a_terminal_of_80_columns(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", "80")
+    cli.cli(["settings", "--defaults"], standalone_mode=False)
+    lines = [click.unstyle(line) for line in capsys.readouterr().out.splitlines()]
+    assert max(map(len, lines)) <= 80
+    at = next(number for number, line in enumerate(lines) if line.startswith("cue_strength_pct "))
+    assert lines[at].split() == ["cue_strength_pct", "80", "10..100"]
+    assert lines[at + 1] == "    strength of the motor"
 
 
 def test_version_is_that_of_the_distribution() -> None:

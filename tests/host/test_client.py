@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from host.fake_device import FakeDevice, FakeTransport, connect
 from host.session_builder import SessionBuilder
+from host.stored import put
 
 from mmc_core import message
 from mmc_core.errors import PeerError, UsageError
@@ -54,13 +55,26 @@ def test_another_major_version_is_refused_by_this_end() -> None:
     assert caught.value.code == message.RESULT_VERSION
 
 
-def test_a_refusal_has_its_code_and_words() -> None:
+@pytest.mark.parametrize(
+    ("activity", "words"),
+    [
+        (0, "the wearable prepares its flash; try again in a minute"),
+        (1, "the wearable is busy; try again in a moment"),
+        (2, "the wearable records session 9; end it with `mmc-host stop`"),
+        (3, "the wearable calibrates; wait for its end, then try again"),
+    ],
+)
+def test_a_refusal_has_its_code_and_says_what_keeps_the_wearable_busy(activity: int, words: str) -> None:
     fake = FakeDevice()
     fake.refuse = {message.CONTROL: message.RESULT_BUSY}
+    fake.statuses = [{"activity": activity, "session": 9}]
     device, _ = open_device(fake)
-    with pytest.raises(PeerError, match="refused 'control': the wearable records") as caught:
+    with pytest.raises(PeerError) as caught:
         device.control(message.VERB_START)
-    assert caught.value.code == message.RESULT_BUSY
+    assert (str(caught.value), caught.value.code) == (f"the wearable refused 'control': {words}", message.RESULT_BUSY)
+    fake.refuse = {message.CONTROL: message.RESULT_BUSY, message.STATUS: message.RESULT_BUSY}
+    with pytest.raises(PeerError, match="the wearable refused 'control': the wearable is busy"):
+        device.control(message.VERB_START)
 
 
 def test_silence_is_a_link_error_after_six_tries() -> None:
@@ -215,7 +229,7 @@ def test_what_was_stored_before_the_acknowledgement_got_lost_is_acknowledged_onl
     fake = FakeDevice().add(1, data)
     device, _ = open_device(fake)
     with Store(tmp_path) as store:
-        store.put("mmc-fake", 1, data)
+        put(store, "mmc-fake", 1, data)
         (found,) = pull(device, store, lambda: UTC_MS)
         assert (found.outcome, found.moved_bytes, fake.payload_bytes) == ("here", 0, 0)
         assert fake.acknowledged == {1}

@@ -1,13 +1,17 @@
 """Each command: what it asks of the device, what people read, and the same as JSON."""
 
+import hashlib
 from pathlib import Path
 
 import pytest
 from host.command_line import run, run_json, workout
 from host.fake_device import FakeDevice
+from host.session_builder import SessionBuilder
 
-from mmc_core import message, page, settings
-from mmc_host.commands.sim import LiveLines, waiting_sessions
+from mmc_core import event, message, page, settings
+from mmc_core.errors import UsageError
+from mmc_host.columns import LOOK_AHEAD_SITE
+from mmc_host.commands.sim import LiveLines, linked, waiting_sessions
 from mmc_host.firmware import Happening
 
 REST, CONTRACTION_1, CONTRACTION_3, DONE, REFUSED = 1, 2, 4, 5, 6
@@ -43,7 +47,7 @@ def test_devices_ask_tells_who_answers(device: FakeDevice, tmp_path: Path) -> No
         "faults": 1,
         "newest_fault": 5,
     }
-    assert "mmc-fake on none, firmware 0.1.0: recording, session 4, 25 % free, 1 faults (newest: code 5)" in text
+    assert "mmc-fake on none, firmware 0.1.0: recording, session 4, 25 % free, 1 fault (newest: code 5)" in text
 
 
 def test_settings_list_has_values_ranges_and_meanings(device: FakeDevice) -> None:
@@ -89,9 +93,10 @@ def test_settings_get_and_set(device: FakeDevice) -> None:
 
 def test_a_busy_device_refuses_in_words(device: FakeDevice) -> None:
     device.refuse = {message.PUT_SETTING: message.RESULT_BUSY}
+    device.statuses = [{"activity": 2, "session": 3}]
     result = run("settings", "set", "cue_pulses=3")
     assert result.exit_code == 4
-    assert "mmc-host stop" in result.stderr
+    assert "the wearable records session 3; end it with `mmc-host stop`" in result.stderr
 
 
 def test_calibrate_guides_and_ends_with_references(device: FakeDevice) -> None:
@@ -115,15 +120,39 @@ def test_calibrate_guides_and_ends_with_references(device: FakeDevice) -> None:
     assert device.utc_ms > 1_700_000_000_000
 
 
-def test_calibrate_tells_why_it_was_refused(device: FakeDevice) -> None:
+@pytest.mark.parametrize(
+    ("code", "muscle", "sentence"),
+    [
+        (
+            1,
+            "soleus",
+            "the calibration of the soleus (channel 1) was refused because the signal was too strong for the amplifier: "
+            "move the electrodes a little, or contract less hard; then run it again",
+        ),
+        (
+            2,
+            "not stated",
+            "the calibration of channel 1 was refused because the contraction was not twice as strong as the rest: "
+            "check that the electrodes stick, and are on this muscle; then run it again",
+        ),
+        (
+            9,
+            "soleus",
+            "the calibration of the soleus (channel 1) was refused because reason 9, which this program does not know; "
+            "then run it again",
+        ),
+    ],
+)
+def test_calibrate_tells_why_it_was_refused(device: FakeDevice, code: int, muscle: str, sentence: str) -> None:
+    device.settings.put("ch1_muscle", muscle)
     device.statuses = [
         {"uptime_ms": 1_000},
         {"uptime_ms": 2_000, "calibration_phase": REST},
-        {"uptime_ms": 9_000, "calibration_phase": REFUSED, "calibration_result": 1 << 4 | 2},
+        {"uptime_ms": 9_000, "calibration_phase": REFUSED, "calibration_result": 1 << 4 | code},
     ]
     result = run("calibrate", "--reference")
     assert result.exit_code == 4
-    assert "refused on channel 1: the contraction was not twice the rest" in result.stderr
+    assert result.stderr == f"mmc-host: {sentence}\n"
     assert (message.CONTROL, [message.VERB_CALIBRATE, 2]) in device.log
 
 
@@ -150,7 +179,9 @@ def test_pull_tells_what_came_and_what_to_type_next(device: FakeDevice, home: Pa
     }
     assert Path(entry["path"]).read_bytes() == data and Path(entry["path"]).is_relative_to(home)
     text = run("pull").stdout
-    assert "was here already" in text and "mmc-host report last --open" in text
+    sha256 = hashlib.sha256(data).hexdigest()
+    assert entry["id"] == sha256[:8]
+    assert "was here already" in text and f"mmc-host report {sha256[:8]} --open" in text
     device.sessions.clear()
     device.statuses = [{"session": 1}]
     assert "Nothing new" in run("pull").stdout
@@ -185,6 +216,45 @@ def test_sessions_and_show_have_the_numbers(device: FakeDevice) -> None:
     assert "session 2 of mmc-fake" in text and "00:08.0 long" in text and "no holds" in text
 
 
+def test_show_explains_its_words_and_what_the_data_lack(tmp_path: Path) -> None:
+    builder = SessionBuilder().header(channels=2).channel(0, site=LOOK_AHEAD_SITE, calibrated_utc_ms=0)
+    builder.channel(1, "not stated", kind=0).flush()
+    builder.event(event.EVENT_HOLD_START, 0).event(event.EVENT_ACTIVATION_LOST, 500)
+    builder.event(event.EVENT_CUE, 500, reason=event.CUE_ENGAGE).event(event.EVENT_ACTIVATION_REGAINED, 1250)
+    data = builder.features([(400, 7)] * 16, quality=2 << 4).gap(50).features([(400, 7)] * 15).bytes()
+    (tmp_path / "whole.mmc").write_bytes(data)
+    lines = run("show", "whole.mmc").stdout.splitlines()
+    assert lines[2].split() == ["muscle", "unit", "mean", "95", "%", "peak", "scored"]
+    assert [line.split()[0] for line in lines[3:5]] == ["biceps", "not"]  # the second was not flat throughout
+    assert lines[6].split()[-5:] == ["target", "buzzes", "came", "back", "muscle"]
+    assert lines[7].split()[-5:] == ["1", "0.8", "s", "biceps", "brachii"]
+    assert lines[9:] == [
+        "95 %: the level that was exceeded for 5 % of the scored time",
+        "scored: the time that counts, without that in which the motor ran or the signal was bad",
+        "came back: from a buzz to the muscle's return, the buzz itself included",
+        "biceps brachii: 100 % is a reference found on the whole recording (look-ahead), not a calibration",
+        "1 gap, 0.05 s lost",
+        "the session has no end: power was cut, or it was still being recorded",
+    ]
+    (tmp_path / "headless.mmc").write_bytes(bytes(page.PAGE_BYTES) + data[page.PAGE_BYTES :])
+    notes = run_json("show", "headless.mmc")["notes"]
+    assert notes[0] == "the session's header is lost: its rates and names are assumed"
+    assert notes[2] == "1 place is damaged, the first at byte 0: " + "page checksum is wrong"
+
+
+def test_channels_that_nobody_wears_are_in_no_list(device: FakeDevice) -> None:
+    builder = SessionBuilder(session=1).header(channels=4).channel(0)
+    for channel in (1, 2, 3):
+        builder.channel(channel, "not stated" if channel > 1 else "soleus", kind=0)
+    for _ in range(4):
+        builder.features([(400, 0, 0, 0)] * 8, quality=2 << 4 | 2 << 8 | 2 << 12)
+    device.add(1, builder.end().bytes())
+    assert run("pull").exit_code == 0
+    assert run_json("sessions")[0]["muscles"] == ["biceps brachii", "soleus"]
+    assert [muscle["muscle"] for muscle in run_json("show", "last")["muscles"]] == ["biceps brachii", "soleus"]
+    assert "not stated" not in run("show", "last").stdout
+
+
 def test_show_of_damaged_data_is_exit_code_5(tmp_path: Path) -> None:
     (tmp_path / "damaged.mmc").write_bytes(b"\x00" * 1024)
     result = run("show", str(tmp_path / "damaged.mmc"))
@@ -216,6 +286,19 @@ def test_sim_lists_scenarios_and_refuses_what_does_not_fit(tmp_path: Path) -> No
         ["--scenario", "no such"],
     ):
         assert run("sim", *arguments).exit_code == 2, arguments
+
+
+@pytest.mark.parametrize("link", ["no such folder/wearable", "file/wearable"])
+def test_a_link_that_can_not_be_made_is_told(tmp_path: Path, link: str) -> None:
+    (tmp_path / "file").touch()
+    with (
+        pytest.raises(UsageError, match=rf"the link {link} can't be made \(.*\): choose a path"),
+        linked(Path(link), "x"),
+    ):
+        pass
+    with linked(Path("wearable"), "/dev/null"):
+        assert Path("wearable").readlink() == Path("/dev/null")
+    assert not Path("wearable").is_symlink()
 
 
 def test_live_are_one_line_a_cue_and_the_wearer_is_told_when_something_changes(

@@ -10,6 +10,7 @@ from host.session_builder import SessionBuilder
 from mmc_core import event
 from mmc_host import session
 from mmc_host.analysis.hold import holds
+from mmc_host.columns import LOOK_AHEAD_SITE, RECORDING_SITE
 from mmc_host.report import render
 from mmc_host.report.chart import chart_data
 from mmc_host.report.page import FOLDER, UPLOT_ORIGIN, integrity
@@ -211,6 +212,63 @@ def test_bad_signal_is_worth_a_look():
     text = Page(render(s)).text
     assert "No hold in this session." in text
     assert "The signal of the biceps brachii was clipped or flat for about 0.4 s" in text
+
+
+def test_a_reference_of_the_whole_recording_is_no_calibration():
+    builder = SessionBuilder().header().channel(site=LOOK_AHEAD_SITE, calibrated_utc_ms=0)
+    builder.setting("target_low_pct", 30).setting("target_high_pct", 60)
+    builder.event(event.EVENT_HOLD_START, reason=event.REASON_ENTER).level(2.0, 450)
+    builder.event(event.EVENT_ACTIVATION_LOST).event(event.EVENT_CUE, reason=event.CUE_ENGAGE)
+    s = session.decode(builder.event(event.EVENT_HOLD_END, reason=event.REASON_LEAVE).end().bytes())
+    text = Page(render(s)).text
+    assert "the biceps brachii worked at 45 % of the reference found on the whole recording (look-ahead), not" in text
+    assert "100 % = 100 µV, reference found on the whole recording (look-ahead), not a calibration" in text
+    assert "100 % is a reference found on the whole recording (look-ahead)" in text
+    assert "The one buzz came as a hold ended" in text
+    for word in ("calibrated maximum", "strongest contraction", "maximum (MVC)"):
+        assert word not in text and word in Page(render(make())).text
+    # Once somebody calibrated on it, it is a calibration.
+    calibrated = SessionBuilder().header().channel(site=LOOK_AHEAD_SITE).level(1.0, 100).bytes()
+    assert not session.decode(calibrated).channels[0].look_ahead
+
+
+def test_a_recording_without_reference_is_not_sent_to_calibrate():
+    s = session.decode(SessionBuilder().header().channel(kind=0, site=RECORDING_SITE).level(1.0, 100).bytes())
+    text = Page(render(s)).text
+    assert "Give the recording a reference" in text and "mmc-host calibrate" not in text
+
+
+@pytest.mark.parametrize(
+    ("muscle", "quality", "is_shown"),
+    [
+        ("not stated", [2, 2], False),
+        ("not stated", [2, 0], True),
+        ("not stated", [3, 1], True),
+        ("soleus", [2, 2], True),
+    ],
+)
+def test_a_channel_that_nobody_wears_is_left_out(muscle, quality, is_shown):
+    builder = SessionBuilder().header(channels=2).channel(0).channel(1, muscle, kind=0, side=0)
+    for bits in quality:
+        builder.features([(400, 0)] * 8, quality=bits << 4)
+    s = session.decode(builder.end().bytes())
+    page = Page(render(s))
+    labels = ["biceps brachii, right", muscle] if is_shown else ["biceps brachii, right"]
+    assert [curve["label"] for curve in chart_of(page)["channels"]] == labels
+    assert (f"The signal of the {muscle} was clipped or flat" in page.text) == is_shown
+    assert ("Channel 1" in page.text) == is_shown
+    assert f"1000 Hz, {'2 channels' if is_shown else '1 channel'}" in page.text
+
+
+def test_when_all_channels_are_flat_and_unnamed_they_are_shown():
+    builder = SessionBuilder().header(channels=2).channel(0, "not stated", kind=0).channel(1, "not stated", kind=0)
+    s = session.decode(builder.features([(0, 0)] * 8, quality=0x22).bytes())
+    assert [channel.channel for channel in s.channels_in_use] == [0, 1]
+    empty = session.decode(SessionBuilder().header().channel(0, "not stated", kind=0).bytes())
+    assert len(empty.channels_in_use) == 1
+    away = SessionBuilder().header(channels=2).channel(0).channel(1, "not stated", kind=0).setting("target_channel", 1)
+    text = Page(render(session.decode(away.features([(9, 0)] * 8, quality=0x20).bytes()))).text
+    assert "The settings name channel 1, on which nothing is worn." in text
 
 
 def test_empty_and_headless_records_still_make_a_page():

@@ -1,5 +1,6 @@
 """Lines: a pseudo-terminal through pyserial, TCP on the loopback, what is attached, and every failure in words."""
 
+import fcntl
 import json
 import os
 import pty
@@ -9,6 +10,7 @@ import tty
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
+from typing import TextIO
 
 import pytest
 
@@ -106,7 +108,8 @@ def test_a_lost_serial_line_is_a_link_error_with_the_port_in_it(line: tuple[int,
     master, path = line
     link = SerialTransport(path)
     os.close(master)
-    with pytest.raises(LinkError, match=f"the line at {path} was lost"):
+    words = f"the line at {path} was lost: the wearable was unplugged or switched off; check the cable"
+    with pytest.raises(LinkError, match=words):
         for _ in range(3):
             link.read(0.5)
     link.close()
@@ -125,7 +128,7 @@ def test_a_missing_port_and_a_file_are_no_ports(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "port", ["http://x", "tcp://", "tcp://localhost", "tcp://localhost:no", "tcp://[", "sim://holds?pace=2"]
+    "port", ["", " ", "http://x", "tcp://", "tcp://localhost", "tcp://localhost:no", "tcp://[", "sim://holds?pace=2"]
 )
 def test_what_is_no_address_is_a_usage_error(port: str) -> None:
     with pytest.raises(UsageError, match=r"give|known"):
@@ -197,8 +200,27 @@ def test_simulators_that_are_gone_are_not_listed(
     folder.mkdir(parents=True)
     entry = {"pid": os.getpid(), "port": line[1], "scenario": "left over: nobody holds this file"}
     (folder / "1.json").write_text(json.dumps(entry))
+    (folder / "notes.txt").touch()
     with discover.registered("/dev/pts/not-there", "its port is gone"):
         assert discover.attached() == []
+    assert [path.name for path in folder.iterdir()] == ["notes.txt"]  # what a killed simulator left is removed
     with discover.registered(line[1], "x") as path:
         path.write_text("{ half a file")
-        assert discover.attached() == []
+        assert discover.attached() == [] and path.exists()
+
+
+def test_a_simulator_whose_file_is_taken_for_a_leftover_is_listed_all_the_same(
+    monkeypatch: pytest.MonkeyPatch, line: tuple[int, str]
+) -> None:
+    ports(monkeypatch)
+    genuine = fcntl.flock
+    lookers = [discover.attached]  # one who looks between the file's making and its locking
+
+    def flock(file: TextIO | int, operation: int) -> None:
+        if operation == fcntl.LOCK_EX and lookers:
+            assert lookers.pop()() == []
+        genuine(file, operation)
+
+    monkeypatch.setattr("mmc_host.transport.discover.fcntl.flock", flock)
+    with discover.registered(line[1], "x"):
+        assert [entry.port for entry in discover.attached()] == [line[1]]

@@ -67,6 +67,7 @@ STAGES = (
     "message",
     "frame",
     "sync",
+    "sync_client",
 )
 
 

@@ -1,7 +1,7 @@
 """How active was each muscle over the whole session?
 
 In:    Session
-Out:   one Activation per channel
+Out:   one Activation per channel that is in use
 Source: time-weighted over the frames that count (scoring.py). `p95` is the weighted 95th percentile: the smallest
         value that at least 95 % of the scored time does not exceed, a peak that one spike cannot make. Electrical
         activity is neither force nor growth: sEMG amplitude is no validated predictor of hypertrophy
@@ -40,13 +40,13 @@ class Activation:
 
 
 def activation(session: Session) -> list[Activation]:
-    """Answer for every channel."""
+    """Answer for every channel that is in use."""
     import numpy as np
 
     seconds = frame_seconds(session, 0.0, math.inf)
     band = target_band(session)
     answers: list[Activation] = []
-    for channel in session.channels:
+    for channel in session.channels_in_use:
         scored = counts(session, channel.channel)
         values, weights = session.features.envelope_pct[scored, channel.channel], seconds[scored]
         total = float(weights.sum())

@@ -36,7 +36,7 @@ from mmc_host.body.bodyfile import (
     imu_counts,
 )
 from mmc_host.body.muscle import rest_noise_uv
-from mmc_host.body.resampling import STOPBAND_DB, resample
+from mmc_host.body.resampling import resample
 from mmc_host.body.source import Source, read
 
 if TYPE_CHECKING:
@@ -50,6 +50,10 @@ MOST_BEYOND = 0.01  # share of samples beyond the rails that a stated unit may c
 UNKNOWN_REST_UV = 3.0  # level of take 0 where no reference is known
 REST_S = 3.0
 IMU_RATE_HZ = RATE_HZ // IMU_DIVIDER
+_HOW_TO_STATE = {
+    ".csv": "add a line `# units=uV` (or mV, V)",
+    ".npz": "add an array `units` such as `EMG: uV`, or `mvc_ref`",
+}
 
 # Every stretch of noise has a generator of its own, so that one stretch changes nothing in the others.
 _TAKE_0, _BEFORE, _AFTER, _REPLACED = range(4)
@@ -62,13 +66,11 @@ class RecordingInfo:
     Attributes:
         source: the file.
         rate_hz: its rate, before it was brought to RATE_HZ.
-        stopband_db: attenuation of the anti-alias filter, 0 where none was needed.
         channels: names of the chosen channels, in the order of the body's channels; the body's others have no signal.
         muscles: names that the user gave them, else the same.
         left_out: channels of the file that the body does not have.
         scale_uv_per_unit: microvolt per unit of the file.
         scale_source: "given", "stated by the file" or "by reference".
-        offset_units: median of each chosen channel, which was taken out, in units of the file.
         reference_uv: per channel, mean rectified microvolt that stands in for 100 %; None where the file has none.
         reference_is_look_ahead: True where a reference is given: it was found on the whole recording.
         rest_uv: mean rectified level of the noise around the recording, per channel, microvolt.
@@ -76,18 +78,15 @@ class RecordingInfo:
         lead_samples: samples of noise before and after the recording; the second includes what fills the last reading.
         recording_samples: samples of the recording itself, at RATE_HZ.
         clipped_samples: per channel, samples beyond the front end's rails.
-        imu_source: "recording" or "gravity" (a wrist that lies still).
     """
 
     source: Path
     rate_hz: float
-    stopband_db: float
     channels: tuple[str, ...]
     muscles: tuple[str, ...]
     left_out: tuple[str, ...]
     scale_uv_per_unit: float
     scale_source: str
-    offset_units: tuple[float, ...]
     reference_uv: tuple[float | None, ...]
     reference_is_look_ahead: bool
     rest_uv: tuple[float, ...]
@@ -95,7 +94,6 @@ class RecordingInfo:
     lead_samples: tuple[int, int]
     recording_samples: int
     clipped_samples: tuple[int, ...]
-    imu_source: str
 
 
 def parse_mapping(texts: Sequence[str]) -> dict[str, str]:
@@ -158,7 +156,8 @@ def _scale(
     if known:
         return AUTO_REFERENCE_UV / max(known), "by reference"
     raise UsageError(
-        f"{source.path}: neither unit ({source.units!r}) nor reference is known: state the uV per unit (--scale-uv)"
+        f"{source.path}: neither unit ({source.units!r}) nor reference is known: "
+        f"{_HOW_TO_STATE[source.path.suffix.lower()]}"
     )
 
 
@@ -221,8 +220,7 @@ def write_recording(
     recorded = read(source)
     columns, muscles = _choose(recorded, mapping)
     references = [recorded.mvc_ref[column] for column in columns]
-    offset = np.median(recorded.emg[:, columns], axis=0)
-    chosen = recorded.emg[:, columns] - offset
+    chosen = recorded.emg[:, columns] - np.median(recorded.emg[:, columns], axis=0)
     scale, scale_source = _scale(recorded, chosen, references, scale_uv)
     if (lead_s is not None or replace_s) and None in references:
         raise UsageError(f"{source}: rest noise around it needs mvc_ref for every chosen channel")
@@ -253,13 +251,11 @@ def write_recording(
     return RecordingInfo(
         source=source,
         rate_hz=recorded.rate_hz,
-        stopband_db=0.0 if recorded.rate_hz == RATE_HZ else STOPBAND_DB,
         channels=tuple(recorded.channels[column] for column in columns),
         muscles=muscles,
         left_out=tuple(name for i, name in enumerate(recorded.channels) if i not in columns),
         scale_uv_per_unit=scale,
         scale_source=scale_source,
-        offset_units=tuple(float(value) for value in offset),
         reference_uv=reference_uv,
         reference_is_look_ahead=any(reference is not None for reference in references),
         rest_uv=rest_uv,
@@ -267,5 +263,4 @@ def write_recording(
         lead_samples=(before, after),
         recording_samples=len(emg_uv),
         clipped_samples=clipped,
-        imu_source="gravity" if recorded.imu_g_dps is None else "recording",
     )

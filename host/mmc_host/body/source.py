@@ -123,11 +123,15 @@ def _load(path: Path) -> dict[str, Any]:
     """The arrays of an .npz file that are of use here."""
     import numpy as np
 
+    if not zipfile.is_zipfile(path):  # np.load would take it for a pickle, and advise to allow that
+        raise FormatError(f"{path}: no readable .npz file: it is no archive, or cut short")
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as data:
             found = {key: np.asarray(data[key], dtype=np.float64) for key in _NUMBERS if key in data}
             return {**found, **{key: data[key] for key in _TEXTS if key in data}}
-    except (ValueError, TypeError, zipfile.BadZipFile, zlib.error, OSError, EOFError) as error:
+    except ValueError as error:  # an array of objects, or of texts where numbers belong; a header that makes no sense
+        raise FormatError(f"{path}: an array in it is not made of plain numbers or texts, or is damaged") from error
+    except (TypeError, zipfile.BadZipFile, zlib.error, OSError, EOFError) as error:
         raise FormatError(f"{path}: no readable .npz file: {error}") from error
 
 

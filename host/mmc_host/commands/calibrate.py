@@ -8,7 +8,8 @@ import rich_click as click
 from mmc_host.terminal import connected, port_option, say
 
 if TYPE_CHECKING:
-    from mmc_host.client import Device, Status
+    from mmc_host.client import Device
+    from mmc_host.replies import Status
 
 MAXIMUM, REFERENCE = 1, 2  # arguments of VERB_CALIBRATE
 PHASE_REST, PHASE_LAST_CONTRACTION, PHASE_DONE, PHASE_REFUSED = 1, 4, 5, 6
@@ -17,11 +18,11 @@ _TIMEOUT_S = 180.0
 _PERIOD_S = 0.2
 
 _REASONS = {
-    1: "the signal met the rails: move the electrodes a little, or contract less hard",
-    2: "the contraction was not twice the rest: is this the right channel, do the electrodes stick?",
+    1: "the signal was too strong for the amplifier: move the electrodes a little, or contract less hard",
+    2: "the contraction was not twice as strong as the rest: check that the electrodes stick, and are on this muscle",
     3: "the muscle did not rest: relax, and check that the electrodes stick",
-    4: "it was cancelled",
-    5: "there is no signal: is the electrode cable plugged in?",
+    4: "the measurement was cancelled",
+    5: "there is no signal: check that the electrode cable is plugged in",
 }
 
 
@@ -33,7 +34,7 @@ _REASONS = {
 def command(reference: bool, port: str | None) -> None:
     """Measure rest and three contractions; the wearable buzzes when to contract and when to relax."""
     from mmc_core.message import VERB_CALIBRATE, VERB_CANCEL
-    from mmc_host.client import ACTIVITY_CALIBRATING, ACTIVITY_RECORDING
+    from mmc_host.replies import ACTIVITY_CALIBRATING, ACTIVITY_RECORDING
 
     with connected(port) as device:
         before = device.status()
@@ -54,6 +55,7 @@ def command(reference: bool, port: str | None) -> None:
 def _guide(device: "Device", began_ms: int, how: str) -> None:
     """Print each phase as it comes; raise PeerError with the reason when the device refuses."""
     from mmc_core.errors import PeerError
+    from mmc_host.columns import NOT_STATED
 
     told = 0
 
@@ -73,7 +75,9 @@ def _guide(device: "Device", began_ms: int, how: str) -> None:
     if status.calibration_phase == PHASE_REFUSED:
         result, channel = status.calibration_result & 0x0F, status.calibration_result >> 4
         why = _REASONS.get(result, f"reason {result}, which this program does not know")
-        raise PeerError(f"the calibration was refused on channel {channel}: {why}; then run it again", result)
+        muscle = device.settings().get(f"ch{channel}_muscle", NOT_STATED)
+        name = f"channel {channel}" if muscle in ("", NOT_STATED) else f"the {muscle} (channel {channel})"
+        raise PeerError(f"the calibration of {name} was refused because {why}; then run it again", result)
 
 
 def _instruction(phase: int, how: str) -> str:
@@ -95,7 +99,7 @@ def _print_references(device: "Device") -> None:
             rest_uv = int(values[start + "rest_nv"]) / 1000
             muscle = values[start + "muscle"]
             say(f"channel {channel}, {muscle}: {kinds[kind]} = {reference_uv:.1f} µV, rest {rest_uv:.1f} µV")
-    if values.get("autostart") == "on":
+    if values.get("autostart") in ("on", "always"):
         say("done; a session begins by itself. Train, then bring it home: mmc-host pull --stop")
     else:
         say("done; begin a session with: mmc-host start")

@@ -34,7 +34,7 @@ def command(ask: bool, as_json: bool) -> None:
 
 def _greet(port: str) -> dict[str, Any]:
     from mmc_core.errors import PeerError
-    from mmc_core.sync import SyncClient
+    from mmc_core.sync_client import SyncClient
     from mmc_host.client import Device
     from mmc_host.errors import LinkError
     from mmc_host.transport import open_transport
@@ -63,7 +63,9 @@ def _greet(port: str) -> dict[str, Any]:
 def _sentence(entry: dict[str, Any]) -> str:
     if "error" in entry:
         return str(entry["error"])
-    faults = f", {entry['faults']} faults (newest: code {entry['newest_fault']})" if entry["faults"] else ""
+    from mmc_host.report.wording import count
+
+    faults = f", {count(entry['faults'], 'fault')} (newest: code {entry['newest_fault']})" if entry["faults"] else ""
     return (
         f"{entry['device']} on {entry['board']}, firmware {entry['firmware']}: {entry['activity']}, "
         f"session {entry['session']}, {entry['free_pct']} % free{faults}"

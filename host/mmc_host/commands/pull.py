@@ -26,6 +26,7 @@ def command(stop: bool, port: str | None, as_json: bool) -> None:
                     "bytes": one.size_bytes,
                     "moved_bytes": one.moved_bytes,
                     "outcome": one.outcome,
+                    "id": one.id,
                     "path": str(one.path),
                 }
                 for one in found
@@ -44,5 +45,5 @@ def command(stop: bool, port: str | None, as_json: bool) -> None:
         say("Nothing new: the wearable's sessions were all pulled before. See them: mmc-host sessions")
     elif not found:
         say("The wearable has no sessions yet. It records by itself once it is calibrated: mmc-host calibrate")
-    elif any(one.outcome != "recording" for one in found):
-        say("See what happened: mmc-host report last --open")
+    elif whole := [one for one in found if one.id]:
+        say(f"See what happened: mmc-host report {whole[-1].id} --open")

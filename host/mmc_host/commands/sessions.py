@@ -25,7 +25,7 @@ def command(wearer: str | None, as_json: bool) -> None:
         say("No sessions here yet. Bring them home with: mmc-host pull")
     else:
         print_table(
-            ["id", "device", "session", "started", "length", "wearer", "holds", "cues", "muscles"],
+            ["id", "device", "session", "started", "length", "wearer", "holds", "buzzes", "muscles"],
             [
                 (
                     entry.id,

@@ -43,7 +43,7 @@ def get(ctx: click.Context, name: str, port: str | None) -> None:
     from mmc_core.settings import find_row
 
     find_row(name)
-    with connected(port or ctx.obj) as device:
+    with connected(ctx.obj if port is None else port) as device:
         say(str(device.settings()[name]))
 
 
@@ -62,7 +62,7 @@ def set_(ctx: click.Context, assignments: tuple[str, ...], port: str | None) -> 
         if not equals:
             raise UsageError(f"{assignment!r} is no assignment: give NAME=VALUE, for example cue_strength_pct=60")
         pairs.append((name, validate(name, value)))
-    with connected(port or ctx.obj) as device:
+    with connected(ctx.obj if port is None else port) as device:
         for name, value in pairs:
             device.put_setting(name, value)
             say(f"{name} = {value}")

@@ -53,9 +53,14 @@ def _print(session: "Session", muscles: "list[Activation]", list_of_holds: "list
     say()
     if list_of_holds:
         rows = [_row(number, hold, session) for number, hold in enumerate(list_of_holds, 1)]
-        print_table(["hold", "from", "length", "mean", "peak", "in target", "cues", "response", "muscle"], rows)
+        print_table(["hold", "from", "length", "mean", "peak", "in target", "buzzes", "came back", "muscle"], rows)
     else:
         say("no holds")
+    say()
+    say("95 %: the level that was exceeded for 5 % of the scored time")
+    say("scored: the time that counts, without that in which the motor ran or the signal was bad")
+    if any(hold.response_times_s for hold in list_of_holds):
+        say("came back: from a buzz to the muscle's return, the buzz itself included")
     for note in _notes(session):
         say(note)
 
@@ -80,14 +85,24 @@ def _level(value: float | None) -> str:
 
 
 def _notes(session: "Session") -> list[str]:
-    """What a reader has to know about the data: losses, damage, faults, a missing end."""
+    """What a reader has to know about the data: what 100 % is, losses, damage, faults, a missing end."""
+    from mmc_host.report.wording import count
+
     notes: list[str] = []
+    ahead = [channel.muscle for channel in session.channels if channel.look_ahead]
+    if ahead:
+        notes.append(
+            f"{', '.join(ahead)}: 100 % is a reference found on the whole recording (look-ahead), not a calibration"
+        )
+    if session.header.assumed:
+        notes.append("the session's header is lost: its rates and names are assumed")
     if session.gaps:
         lost_s = sum(gap.duration_s for gap in session.gaps)
-        notes.append(f"{len(session.gaps)} gaps, {lost_s:.2f} s lost")
+        notes.append(f"{count(len(session.gaps), 'gap')}, {lost_s:.2f} s lost")
     if session.damage:
         first = session.damage[0]
-        notes.append(f"{len(session.damage)} places are damaged, the first at byte {first.offset}: {first.reason}")
+        places = count(len(session.damage), "place is", "places are")
+        notes.append(f"{places} damaged, the first at byte {first.offset}: {first.reason}")
     if session.faults:
         notes.append("faults of the wearable: " + ", ".join(sorted({fault.code for fault in session.faults})))
     if session.end is None:

@@ -97,6 +97,7 @@ def command(
     from mmc_core.errors import UsageError
     from mmc_host import firmware
     from mmc_host.fitting import fit_recording, fit_scenario
+    from mmc_host.statefolder import StateLock
     from mmc_host.transport.discover import registered
 
     if only_list:
@@ -112,6 +113,7 @@ def command(
     with ExitStack() as stack:
         if state is None:
             state = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="mmc-sim-")))
+        stack.enter_context(StateLock(state))
         if play is not None:
             fitted = fit_recording(state, play, mapping, seed)
         else:
@@ -119,7 +121,7 @@ def command(
         simulator = stack.enter_context(firmware.start(state, speed_pct))
         stack.enter_context(registered(simulator.port, fitted.summary))
         if link is not None:
-            stack.enter_context(_linked(link, simulator.port))
+            stack.enter_context(linked(link, simulator.port))
         pace = "as fast as possible" if speed == "max" else f"speed {speed}"
         say(f"wearable on {link or simulator.port}   ({fitted.summary}, {pace}); Ctrl-C ends it")
         for note in fitted.notes:
@@ -146,14 +148,20 @@ def _print_scenarios(as_json: bool) -> None:
 
 
 @contextmanager
-def _linked(link: Path, port: str) -> "Generator[None]":
+def linked(link: Path, port: str) -> "Generator[None]":
+    """Keep a symbolic link to a port for the duration of the context; UsageError when it can't be made."""
     from mmc_core.errors import UsageError
 
-    if link.is_symlink():
-        link.unlink()  # left over, or of a simulator that this one takes over from
-    elif link.exists():
-        raise UsageError(f"{link} exists and is no symbolic link: choose another path")
-    link.symlink_to(port)
+    try:
+        if link.is_symlink():
+            link.unlink()  # left over, or of a simulator that this one takes over from
+        elif link.exists():
+            raise UsageError(f"{link} exists and is no symbolic link: choose another path")
+        link.symlink_to(port)
+    except OSError as error:
+        raise UsageError(
+            f"the link {link} can't be made ({error.strerror}): choose a path in a folder that is yours"
+        ) from error
     try:
         yield
     finally:

@@ -12,7 +12,7 @@ from mmc_host.terminal import connected, port_option, say
 def command(port: str | None) -> None:
     """Begin a session on the wearable."""
     from mmc_core.message import VERB_START
-    from mmc_host.client import ACTIVITY_PREPARING, ACTIVITY_RECORDING
+    from mmc_host.replies import ACTIVITY_PREPARING, ACTIVITY_RECORDING
 
     with connected(port) as device:
         device.set_time(time.time_ns() // 1_000_000)

@@ -9,7 +9,7 @@ from mmc_host.terminal import connected, port_option, say
 @port_option
 def command(port: str | None) -> None:
     """End the session that the wearable records."""
-    from mmc_host.client import ACTIVITY_RECORDING
+    from mmc_host.replies import ACTIVITY_RECORDING
 
     with connected(port) as device:
         status = device.status()

@@ -25,7 +25,8 @@ def chart_data(session: Session, holds: Sequence[Hold]) -> dict[str, Any]:
     features = session.features
     starts = features.t_s - features.samples / session.header.rate_hz
     breaks = [i for i in range(1, len(starts)) if starts[i] > features.t_s[i - 1] + 1e-9]
-    order = sorted(range(len(session.channels)), key=lambda index: (index != target, index))
+    used = [channel.channel for channel in session.channels_in_use]
+    order = sorted(used, key=lambda index: (index != target, index))
     return {
         "span_s": session.duration_s,
         "t_s": _broken([round(float(t), 3) for t in features.t_s], breaks, [round(float(t), 3) for t in starts]),

@@ -134,7 +134,10 @@ def _gaps(session: Session) -> Check:
 
 def _damage(session: Session) -> Check:
     if not session.damage:
-        return Check(True, f"All {count(session.pages, 'page')} of the record are sound.")
+        sound = (
+            "The one page of the record is" if session.pages == 1 else f"All {session.pages} pages of the record are"
+        )
+        return Check(True, f"{sound} sound.")
     places = [f"page {damage.page}, byte {damage.offset}: {damage.reason}" for damage in session.damage[:LISTED]]
     if len(session.damage) > LISTED:
         places.append(f"and {len(session.damage) - LISTED} more")
@@ -178,7 +181,7 @@ def _facts(session: Session) -> list[tuple[str, str]]:
     facts = [
         ("Wearer", header.wearer),
         ("Length", length(session.duration_s)),
-        ("Sampling", f"{header.rate_hz} Hz, {count(len(session.channels), 'channel')}"),
+        ("Sampling", f"{header.rate_hz} Hz, {count(len(session.channels_in_use), 'channel')}"),
         ("Logged", "envelope and raw EMG" if session.raw is not None else "envelope"),
         ("Firmware", f"{header.firmware}, board {header.board}"),
         ("Log format", f"{header.format_major}.{header.format_minor}"),
@@ -187,9 +190,12 @@ def _facts(session: Session) -> list[tuple[str, str]]:
         facts.append(("Clock", f"drift {clock_fit.drift_ppm:+.1f} ppm over {count(clock_fit.readings, 'reading')}"))
     else:
         facts.append(("Clock", CLOCK_NOTES.get(clock_fit.state, clock_fit.state)))
-    for channel in session.channels:
+    for channel in session.channels_in_use:
         reference = "not calibrated"
-        if channel.reference_uv is not None and channel.calibrated:
+        if channel.look_ahead and channel.reference_uv is not None:
+            found = "reference found on the whole recording (look-ahead), not a calibration"
+            reference = f"100 % = {channel.reference_uv:.0f} µV, {found}"
+        elif channel.reference_uv is not None and channel.calibrated:
             kind = {"mvc": "maximum (MVC)", "ref": "sub-maximal reference"}.get(channel.reference_kind, "reference")
             reference = f"100 % = {channel.reference_uv:.0f} µV, {kind}"
         facts.append((f"Channel {channel.channel}", f"{muscle(channel)}; electrode site {channel.site}; {reference}"))

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from mmc_host.analysis.activation import Activation
 from mmc_host.analysis.hold import Hold
 from mmc_host.analysis.scoring import Band, target_band, target_channel
-from mmc_host.columns import Channel, Session
+from mmc_host.columns import RECORDING_SITE, Channel, Session
 from mmc_host.report.wording import length, level, share, times, unit
 
 MOSTLY = 0.75
@@ -51,10 +51,14 @@ def summarise(session: Session, holds: Sequence[Hold], muscles: Sequence[Activat
     channel = session.channels[index]
     if channel.unit == "unknown":
         return _unlabelled(session, look)
+    answer = next((answer for answer in muscles if answer.channel == index), None)
+    if answer is None:
+        sentence = f"The settings name channel {index}, on which nothing is worn."
+        return Summary("The channel to watch is not worn.", (sentence,), (), look)
     if not channel.calibrated:
-        return _uncalibrated(session, channel, muscles[index], look)
+        return _uncalibrated(session, channel, answer, look)
     if not holds:
-        return _no_holds(session, channel, muscles[index], look)
+        return _no_holds(session, channel, answer, look)
     return _with_holds(session, channel, holds, look)
 
 
@@ -68,7 +72,9 @@ def _uncalibrated(session: Session, channel: Channel, answer: Activation, look: 
     sentences = (
         f"The {channel.muscle} had no reference in this session, so its activity is shown in microvolts and holds were "
         "not scored. Microvolts depend on skin and electrodes and can't be compared between days.",
-        "Calibrate once (mmc-host calibrate), and the next session is scored in percent.",
+        "Give the recording a reference (an array mvc_ref in its .npz), and it is scored in percent."
+        if channel.site == RECORDING_SITE
+        else "Calibrate once (mmc-host calibrate), and the next session is scored in percent.",
     )
     figures = (
         Figure("Recorded", length(session.duration_s), "length of the session"),
@@ -104,6 +110,8 @@ def _with_holds(session: Session, channel: Channel, holds: Sequence[Hold], look:
         of = {"%MVC": "of its calibrated maximum (MVC)", "%ref": "of your reference contraction"}.get(
             channel.unit, "of its reference"
         )
+        if channel.look_ahead:
+            of = "of the reference found on the whole recording (look-ahead), not a calibration,"
         sentences.append(f"While you held, the {channel.muscle} worked at {mean:.0f} % {of} on average.")
     if band is not None and in_share is not None:
         how = "Most" if in_share >= MOSTLY else "More than half" if in_share > HALF else "Less than half"
@@ -141,9 +149,8 @@ def _lapses(holds: Sequence[Hold], responses: Sequence[float], cues: int) -> lis
     else:
         sentences.append("No hold had a lapse before its end.")
     if at_end:
-        sentences.append(
-            f"{at_end} of {cues} buzzes came as a hold ended: the wearable can't know whether you meant to stop."
-        )
+        which = "The one buzz" if cues == 1 else f"{at_end} of {cues} buzzes"
+        sentences.append(f"{which} came as a hold ended: the wearable can't know whether you meant to stop.")
     return sentences
 
 

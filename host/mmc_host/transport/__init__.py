@@ -6,6 +6,8 @@ Out:   a `Transport`: bytes in, bytes out. Every failure of the wire is a `LinkE
 
 from typing import Protocol
 
+from mmc_core.errors import UsageError
+
 
 class Transport(Protocol):
     """A line to a device. Not for use by two threads at once."""
@@ -51,6 +53,11 @@ def open_transport(port: str | None = None) -> Transport:
         from mmc_host.transport.discover import find_one
 
         port = find_one().port
+    if not port.strip():
+        raise UsageError(
+            "the port is empty: give a serial device's path, tcp://host:port or sim://scenario, or leave --port away "
+            "to take the one wearable that is attached"
+        )
     if port.startswith("tcp://"):
         from mmc_host.transport.tcp import TcpTransport
 

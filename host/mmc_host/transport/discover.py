@@ -1,12 +1,13 @@
 """Which wearables are attached: USB serial ports, and simulators that run on this machine.
 
 A running simulator is a small JSON file in the runtime folder that its process keeps locked; a file that nobody holds
-is left over and ignored.
+is left over of one that was killed, and is removed.
 
 In:  the system's list of serial ports; the runtime folder
 Out: `Attached` entries; or the only one; or `LinkError` with the list to choose from
 """
 
+import contextlib
 import fcntl
 import json
 import os
@@ -14,10 +15,10 @@ from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from mmc_host.errors import LinkError
-from mmc_host.paths import runtime_dir
+from mmc_host.paths import entries, runtime_dir, writing_in
 
 
 @dataclass(frozen=True)
@@ -58,11 +59,15 @@ def registered(port: str, scenario: str) -> Generator[Path]:
     Args:
         port: path of the simulator's serial port.
         scenario: what its wearer does, for people.
+
+    Raises:
+        UsageError: the runtime folder can't be written.
     """
     path = _folder() / f"{os.getpid()}.json"
     entry = {"pid": os.getpid(), "port": port, "scenario": scenario}
-    with path.open("w", encoding="utf-8") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+    with writing_in(path.parent):
+        file = _held(path)
+    with file:
         json.dump(entry, file)
         file.flush()
         try:
@@ -71,17 +76,35 @@ def registered(port: str, scenario: str) -> Generator[Path]:
             path.unlink(missing_ok=True)
 
 
+def _held(path: Path) -> TextIO:
+    """Open a file anew and lock it; one that a lister took for a leftover in between is made again."""
+    while True:
+        file = path.open("w", encoding="utf-8")
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            if os.path.samestat(os.fstat(file.fileno()), path.stat()):
+                return file
+        except FileNotFoundError:
+            pass
+        except BaseException:
+            file.close()
+            raise
+        file.close()
+
+
 def _folder() -> Path:
-    folder = runtime_dir() / "sim"
-    folder.mkdir(exist_ok=True)
-    return folder
+    return runtime_dir() / "sim"
 
 
 def _simulators() -> Iterator[Attached]:
-    for path in sorted(_folder().glob("*.json")):
+    for path in entries(_folder()):
+        if path.suffix != ".json":
+            continue
         try:
             with path.open(encoding="utf-8") as file:
                 if not _is_held(file.fileno()):
+                    with contextlib.suppress(OSError):  # not ours to remove
+                        path.unlink()
                     continue
                 entry: dict[str, Any] = json.load(file)
             if Path(str(entry["port"])).exists():

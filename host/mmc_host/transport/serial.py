@@ -5,6 +5,7 @@ Out:   a `Transport` at 115200 baud, 8N1, raw. The reset lines DTR and RTS are p
 State: the open port, and a lock that other processes of this program respect and that says who holds it
 """
 
+import errno
 import fcntl
 import os
 import select
@@ -13,11 +14,12 @@ from pathlib import Path
 
 from mmc_core.errors import UsageError
 from mmc_host.errors import LinkError
-from mmc_host.paths import runtime_dir
+from mmc_host.paths import runtime_dir, writing_in
 
 BAUD = 115_200
 _WRITE_TIMEOUT_S = 5.0
 _READ_BYTES = 4096
+_GONE = (errno.EIO, errno.ENXIO, errno.ENODEV)  # what reading a device says that is no longer there
 
 
 class PortLock:
@@ -31,10 +33,12 @@ class PortLock:
 
         Raises:
             LinkError: another process holds it.
+            UsageError: the runtime folder can't be written.
         """
         real = os.path.realpath(port)
         self._path = runtime_dir() / f"port{real.replace('/', '-')}.lock"
-        self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        with writing_in(self._path.parent):
+            self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
@@ -119,7 +123,11 @@ class SerialTransport:
             self._lock.release()
 
     def _gone(self, error: Exception) -> LinkError:
-        return LinkError(f"the line at {self._name} was lost ({error}): check the cable, then run the command again")
+        import serial
+
+        gone = isinstance(error, serial.SerialException) or getattr(error, "errno", None) in _GONE
+        why = "the wearable was unplugged or switched off" if gone else str(error)
+        return LinkError(f"the line at {self._name} was lost: {why}; check the cable, then run the command again")
 
 
 def _why_not_open(port: str, error: Exception) -> str:

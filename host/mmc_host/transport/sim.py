@@ -12,6 +12,7 @@ from mmc_core.errors import UsageError
 from mmc_host import firmware
 from mmc_host.errors import LinkError
 from mmc_host.fitting import fit_scenario
+from mmc_host.statefolder import StateLock
 from mmc_host.transport.serial import SerialTransport
 
 DEFAULT_SEED = 1
@@ -28,7 +29,8 @@ class SimTransport:
             address: `sim://scenario[?speed=max|N&seed=N&state=DIR]`.
 
         Raises:
-            UsageError: the address, the scenario or an option is unknown; or there is no MicroPython.
+            UsageError: the address, the scenario or an option is unknown; the state folder is in use; or there is no
+                MicroPython.
         """
         self._name = address
         self._read_last = b""
@@ -37,12 +39,17 @@ class SimTransport:
         seed = _whole(options.get("seed", str(DEFAULT_SEED)))
         self._temporary = None if "state" in options else tempfile.TemporaryDirectory(prefix="mmc-sim-")
         state = Path(options["state"] if self._temporary is None else self._temporary.name)
-        fit_scenario(state, scenario, seed)
-        self.simulator = firmware.start(state, speed_pct)
+        self._lock = StateLock(state)
         try:
-            self._serial = SerialTransport(self.simulator.port)
+            fit_scenario(state, scenario, seed)
+            self.simulator = firmware.start(state, speed_pct)
+            try:
+                self._serial = SerialTransport(self.simulator.port)
+            except BaseException:
+                self.simulator.stop()
+                raise
         except BaseException:
-            self.simulator.stop()
+            self._lock.release()
             raise
 
     @property
@@ -72,6 +79,7 @@ class SimTransport:
             self._serial.close()
         finally:
             self.simulator.stop()
+            self._lock.release()
             if self._temporary:
                 self._temporary.cleanup()
 
