@@ -100,7 +100,7 @@ def session_records(session: int, seconds: float, raw: bool = False) -> Iterator
     yield from end_records(seconds, 37)
 
 
-def record_text(kind: int, values: Sequence[Any], tail: Any) -> dict[str, Any]:
+def record_text(kind: int, values: Any, tail: Any) -> dict[str, Any]:
     """A decoded record as names and values; an unknown one as its number and its bytes."""
     if values is None:
         return {"kind": kind, "body": bytes(tail).hex()}

@@ -10,7 +10,7 @@ from typing import Any
 
 import make_vectors
 
-from mmc_core import message, page
+from mmc_core import message, page, record
 from mmc_core import settings as schema
 from mmc_core.errors import FormatError, UsageError
 from mmc_core.sync_client import SyncClient
@@ -277,3 +277,16 @@ class Line:
 
 
 __all__ = ["BLOCK_BYTES", "FlashMisuse", "PowerCut"]
+
+
+def payload(data: bytes) -> list[tuple]:
+    """Records of a session's bytes; torn pages are left out."""
+    found = []
+    for at in range(0, len(data), page.PAGE_BYTES):
+        one = data[at : at + page.PAGE_BYTES]
+        try:
+            _, _, used, _ = page.unseal(one)
+        except FormatError:
+            continue
+        found += [row[1:] for row in record.decode(one, page.HEADER_BYTES, page.HEADER_BYTES + used)]
+    return found

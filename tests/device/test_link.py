@@ -442,7 +442,7 @@ def test_a_pull_over_a_line_that_loses_and_damages_is_exact():
         return found
 
     home = {}
-    session, size, state, more = ask(message.LIST, 0)[0]
+    session, size, _, _ = ask(message.LIST, 0)[0]
     while session:
         data = b""
         while len(data) < size:
@@ -454,7 +454,7 @@ def test_a_pull_over_a_line_that_loses_and_damages_is_exact():
             result = ask(message.ACKNOWLEDGE, session, len(data), hashlib.sha256(data).digest())[0][1]
         assert result == message.OK
         home[session] = data
-        session, size, state, more = ask(message.LIST, session)[0]
+        session, size, _, _ = ask(message.LIST, session)[0]
     assert home == wanted
     assert harmed > 10
     assert line.list() == []

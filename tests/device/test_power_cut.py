@@ -1,4 +1,4 @@
-"""The power fails at every program and every erase: what was written stays, the device goes on, the host gets all of it.
+"""The power fails at every program and every erase: what was written stays, and the host gets all of it.
 
 Each run is the journal's traffic of a session of 60 s without the kernel. A failure names the cut, for example
 `cut 17 torn`: `pytest -k 'cut_at_each and torn'` with `CUTS = [17]` runs it alone.
@@ -157,7 +157,7 @@ def test_no_cut_no_loss():
 
 @pytest.mark.parametrize("torn", [True, False], ids=["torn", "clean"])
 def test_cut_at_each_operation_of_a_pull(torn):
-    """The host pulls two sessions and the device erases them: cut at each program of an acknowledgement, at each erase."""
+    """The host pulls two sessions, the device erases them: cut at each acknowledgement and each erase."""
     flash, journal = rig.fresh(BLOCKS)
     rig.record_session(journal, 40)
     rig.record_session(journal, 3)
