@@ -251,7 +251,7 @@ class Device:
             if not error.code:
                 raise
             name = message.MESSAGES[kind][0].replace("_", " ")
-            raise PeerError(f"the wearable refused {name!r}: {self._why(error.code)}", error.code) from error
+            raise PeerError(f"the wearable refused {name!r}: {self._why(error.code, kind)}", error.code) from error
 
     def _tick(self) -> bytes | None:
         try:
@@ -266,9 +266,9 @@ class Device:
         if result != message.OK:
             raise PeerError(f"{what}: {self._why(result)}", result)
 
-    def _why(self, result: int) -> str:
-        """Words for a refusal; what a busy device does is asked for."""
-        if result != message.RESULT_BUSY:
+    def _why(self, result: int, kind: int | None = None) -> str:
+        """Words for a refusal, of a kind of request if that is known; what a busy device does is asked for."""
+        if result != message.RESULT_BUSY or kind == message.STATUS:
             return refusal(result)
         try:
             return refusal(result, Status(*self._ask(message.STATUS, [])))

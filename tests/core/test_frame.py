@@ -210,6 +210,17 @@ def test_the_longest_payload_fits_and_a_longer_one_is_dropped(most):
     assert receiver.dropped == 1
 
 
+def test_a_whole_frame_with_bytes_behind_it_that_did_not_fit_is_dropped():
+    most = 250
+    for sequence in range(0x01010101, 0x01010201):
+        wire = encode(b"x" * most, 0x84, sequence)
+        if len(wire) - 2 == len(frame.Receiver(most)._buffer):  # fills the buffer to its last byte
+            break
+    assert len(wire) - 2 == len(frame.Receiver(most)._buffer)
+    assert receive(wire, frame.Receiver(most)) == [(0x84, sequence, b"x" * most)]
+    assert receive(wire[:-1] + b"yz\0", frame.Receiver(most)) == []
+
+
 def test_reset_forgets_a_frame_begun():
     receiver = frame.Receiver(64)
     wire = encode(b"abc")

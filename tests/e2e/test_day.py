@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from mmc_core import message, page
 from mmc_core.errors import FormatError
 from mmc_host import body, firmware, session

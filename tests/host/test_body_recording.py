@@ -96,7 +96,6 @@ def test_stated_millivolt_becomes_exact_counts(tmp_path: Path) -> None:
     assert bodyfile.read(tmp_path / "b").emg[REST_SAMPLES : REST_SAMPLES + 4, 0].tolist() == [400, -1000, 16000, -16383]
     assert info.clipped_samples == (1,)
     assert info.reference_uv == (None,)
-    assert not info.reference_is_look_ahead
 
 
 def test_the_reference_scales_what_states_no_unit(tmp_path: Path) -> None:
@@ -106,7 +105,6 @@ def test_the_reference_scales_what_states_no_unit(tmp_path: Path) -> None:
     assert info.scale_uv_per_unit == 2.5
     assert info.scale_source == "by reference"
     assert info.reference_uv == (200.0, 400.0)
-    assert info.reference_is_look_ahead
     info = body.write_recording(path, tmp_path / "b", {"one": "biceps brachii"})
     assert info.scale_uv_per_unit == 5.0  # only the chosen channel counts
     info = body.write_recording(path, tmp_path / "b", scale_uv=2.0)

@@ -126,8 +126,8 @@ def test_calibrate_guides_and_ends_with_references(device: FakeDevice) -> None:
         (
             1,
             "soleus",
-            "the calibration of the soleus (channel 1) was refused because the signal was too strong for the amplifier: "
-            "move the electrodes a little, or contract less hard; then run it again",
+            "the calibration of the soleus (channel 1) was refused because the signal was too strong for the "
+            "amplifier: move the electrodes a little, or contract less hard; then run it again",
         ),
         (
             2,
@@ -239,7 +239,7 @@ def test_show_explains_its_words_and_what_the_data_lack(tmp_path: Path) -> None:
     (tmp_path / "headless.mmc").write_bytes(bytes(page.PAGE_BYTES) + data[page.PAGE_BYTES :])
     notes = run_json("show", "headless.mmc")["notes"]
     assert notes[0] == "the session's header is lost: its rates and names are assumed"
-    assert notes[2] == "1 place is damaged, the first at byte 0: " + "page checksum is wrong"
+    assert notes[2] == "1 place is damaged, the first at byte 0: page checksum does not match"
 
 
 def test_channels_that_nobody_wears_are_in_no_list(device: FakeDevice) -> None:

@@ -71,8 +71,8 @@ class RecordingInfo:
         left_out: channels of the file that the body does not have.
         scale_uv_per_unit: microvolt per unit of the file.
         scale_source: "given", "stated by the file" or "by reference".
-        reference_uv: per channel, mean rectified microvolt that stands in for 100 %; None where the file has none.
-        reference_is_look_ahead: True where a reference is given: it was found on the whole recording.
+        reference_uv: per channel, mean rectified microvolt that stands in for 100 %, found on the whole recording; None
+            where the file has none.
         rest_uv: mean rectified level of the noise around the recording, per channel, microvolt.
         n_samples: samples of the take that is played, leads included.
         lead_samples: samples of noise before and after the recording; the second includes what fills the last reading.
@@ -88,7 +88,6 @@ class RecordingInfo:
     scale_uv_per_unit: float
     scale_source: str
     reference_uv: tuple[float | None, ...]
-    reference_is_look_ahead: bool
     rest_uv: tuple[float, ...]
     n_samples: int
     lead_samples: tuple[int, int]
@@ -257,7 +256,6 @@ def write_recording(
         scale_uv_per_unit=scale,
         scale_source=scale_source,
         reference_uv=reference_uv,
-        reference_is_look_ahead=any(reference is not None for reference in references),
         rest_uv=rest_uv,
         n_samples=len(counts),
         lead_samples=(before, after),

@@ -1,0 +1,106 @@
+"""What a wearable answers, as values with names, and its refusals in words.
+
+In:    the values of replies, in the order of `mmc_core.message`; result codes
+Out:   Hello, Status, SessionEntry; text
+State: none
+"""
+
+from dataclasses import dataclass
+
+from mmc_core import message
+
+ACTIVITY_PREPARING, ACTIVITY_IDLE, ACTIVITY_RECORDING, ACTIVITY_CALIBRATING = range(4)
+ACTIVITIES = ("preparing flash", "idle", "recording", "calibrating")
+
+_VERBS = {
+    message.VERB_START: "session was started",
+    message.VERB_STOP: "session was ended",
+    message.VERB_CALIBRATE: "calibration was started",
+    message.VERB_CANCEL: "calibration was cancelled",
+}
+_REFUSALS = {
+    message.RESULT_UNKNOWN: "it does not know that; its firmware may be older than this program",
+    message.RESULT_RANGE: "the value is out of its range",
+    message.RESULT_BUSY: "the wearable is busy; try again in a moment",
+    message.RESULT_MISMATCH: "size or SHA-256 differ from its own bytes",
+    message.RESULT_FLASH: "its flash failed; see `mmc-host devices` and pull what is there",
+    message.RESULT_VERSION: "it speaks another version of the protocol; update the older of firmware and mmc-host",
+    message.RESULT_PENDING: "it is still working on it; try again in a minute",
+}
+_BUSY = {
+    ACTIVITY_PREPARING: "the wearable prepares its flash; try again in a minute",
+    ACTIVITY_RECORDING: "the wearable records session {session}; end it with `mmc-host stop`",
+    ACTIVITY_CALIBRATING: "the wearable calibrates; wait for its end, then try again",
+}
+
+
+@dataclass(frozen=True)
+class Hello:
+    """Who the device is."""
+
+    protocol_major: int
+    protocol_minor: int
+    format_major: int
+    format_minor: int
+    firmware: str
+    device: str
+    board: str
+
+
+@dataclass(frozen=True)
+class Status:
+    """What the device is doing; see FORMAT.md for the codes."""
+
+    uptime_ms: int
+    utc_ms: int  # 0: its clock is not set
+    activity: int  # position in ACTIVITIES
+    calibration_phase: int
+    calibration_result: int
+    session: int
+    open_faults: int
+    ready_blocks: int
+    free_blocks: int
+    blocks: int
+    fault: int
+    motor: int
+
+    @property
+    def activity_name(self) -> str:
+        """The activity in words."""
+        return ACTIVITIES[self.activity] if self.activity < len(ACTIVITIES) else f"activity {self.activity}"
+
+
+@dataclass(frozen=True)
+class SessionEntry:
+    """A session in the device's journal."""
+
+    session: int  # number, from 1
+    size_bytes: int  # so far
+    state: int  # bit 0: closed; bit 1: acknowledged
+
+    @property
+    def closed(self) -> bool:
+        """Whether it is complete."""
+        return bool(self.state & 1)
+
+    @property
+    def acknowledged(self) -> bool:
+        """Whether the device knows that a host has it."""
+        return bool(self.state & 2)
+
+
+def effect_of(verb: int) -> str:
+    """Return what a verb of `message.VERB_*` would have done, after "no"."""
+    return _VERBS.get(verb, "effect")
+
+
+def refusal(result: int, status: Status | None = None) -> str:
+    """Return why a device refused.
+
+    Args:
+        result: one of `message.RESULT_*`.
+        status: what it is doing, if that was asked.
+    """
+    if result == message.RESULT_BUSY and status is not None and status.activity in _BUSY:
+        return _BUSY[status.activity].format(session=status.session)
+    return _REFUSALS.get(result, f"result {result}, which this program does not know: update mmc-host")
