@@ -53,8 +53,8 @@ MESSAGES = {
     # uptime_ms          ms        since the device started
     # utc_ms             ms        wall clock; 0: not set
     # activity           -         0: preparing flash; 1: idle; 2: recording; 3: calibrating
-    # calibration_phase  -         0: none yet; 1: rest; 2, 3, 4: contraction 1, 2, 3; 5: done; 6: refused
-    # calibration_result -         0: good, else why it was refused, see calibrate.py; the channel in the high four bits
+    # calibration_phase  -         0: none yet; 1: rest; 2, 3, 4: the contractions; 5: done; 6: refused
+    # calibration_result -         0: good, else why it was refused, see CALIBRATION_; high four bits: the channel
     # session            -         number of the newest session
     # open_faults        -         faults since the device started
     # ready_blocks       blocks    erased ahead
@@ -104,6 +104,26 @@ VERB_STOP = const(2)
 VERB_CALIBRATE = const(3)
 VERB_CANCEL = const(4)
 VERB_BYE = const(5)
+
+CALIBRATE_MAXIMUM = const(1)  # maximum voluntary contractions: 100 % is %MVC
+CALIBRATE_REFERENCE = const(2)  # sub-maximal contractions, for those who may not strain: 100 % is %ref
+
+ACTIVITY_PREPARING = const(0)  # erases flash ahead
+ACTIVITY_IDLE = const(1)
+ACTIVITY_RECORDING = const(2)
+ACTIVITY_CALIBRATING = const(3)
+
+PHASE_NONE = const(0)
+PHASE_REST = const(1)  # 2, 3, 4 are the contractions
+PHASE_DONE = const(5)
+PHASE_REFUSED = const(6)
+
+CALIBRATION_GOOD = const(0)
+CALIBRATION_CLIPPED = const(1)  # the signal met the rails: lower the gain or move the electrodes
+CALIBRATION_NOT_ABOVE_REST = const(2)  # not twice the rest: wrong channel, bad contact, or too gentle
+CALIBRATION_REST_NOISY = const(3)  # at rest the level swung by more than fourfold: relax, check the contact
+CALIBRATION_CANCELLED = const(4)
+CALIBRATION_NO_SIGNAL = const(5)  # flat: nothing is connected
 
 OK = const(0)
 RESULT_UNKNOWN = const(1)  # no such request, setting or session

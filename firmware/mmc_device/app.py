@@ -15,7 +15,7 @@ from mmc_core.compat import const
 from mmc_core.errors import UsageError
 from mmc_core.pipeline import FRAME_BLOCKS, IMU_BLOCKS, IMU_SHIFT, Pipeline, to_nanovolt, to_q3
 from mmc_core.sample import BLOCK_MS, BLOCK_SAMPLES, RATE_HZ
-from mmc_device.calibrate import KIND_MAXIMUM, KIND_REFERENCE, PHASE_DONE, Calibration
+from mmc_device.calibrate import Calibration
 from mmc_device.clock import Monotonic
 from mmc_device.config import Config
 from mmc_device.haptic import Haptic
@@ -25,11 +25,6 @@ from mmc_device.link import Link
 from mmc_device.sampler import CAUSE_OVERRUN, Sampler
 
 VERSION = "0.1.0"
-
-PREPARING = const(0)
-IDLE = const(1)
-RECORDING = const(2)
-CALIBRATING = const(3)
 
 _END_ASKED = const(1)
 _END_FULL = const(2)
@@ -63,7 +58,7 @@ class App:
         self._pipeline = Pipeline(self.config.settings, board.facts)
         self._calibration = Calibration(board.facts.EMG_CHANNELS, self._pipeline.target)
         self._starts_itself = True  # once, if the setting allows it
-        self.activity = PREPARING
+        self.activity = message.ACTIVITY_PREPARING
         board.emg.begin()
 
     def run(self):
@@ -89,7 +84,7 @@ class App:
                     break
         except OSError as error:
             self.health.note(event.FAULT_SAMPLER, error.errno or 0)
-        if self.activity == RECORDING:
+        if self.activity == message.ACTIVITY_RECORDING:
             self._keep_log()
         else:
             self._idle()
@@ -100,18 +95,18 @@ class App:
 
     def _take_block(self, now_ms, busy):
         sampler, pipeline, haptic = self._sampler, self._pipeline, self._haptic
-        if self.activity == RECORDING:
+        if self.activity == message.ACTIVITY_RECORDING:
             haptic.play(pipeline.step(sampler.block, sampler.t_samples, sampler.reading, busy), now_ms)
             pipeline.write_records(self._log, sampler.block, sampler.t_samples, busy)
         else:
             pipeline.kernel.process(sampler.block, BLOCK_SAMPLES)
-            if self.activity == CALIBRATING:
+            if self.activity == message.ACTIVITY_CALIBRATING:
                 haptic.play(self._calibration.step(pipeline.kernel.out, busy, now_ms), now_ms)
 
     def _take_gap(self):
         t_samples = self._sampler.t_samples
         lost = self._sampler.take_lost()
-        if lost and self.activity == RECORDING:
+        if lost and self.activity == message.ACTIVITY_RECORDING:
             self._pipeline.skip(self._log, t_samples, lost, CAUSE_OVERRUN)
         return lost
 
@@ -128,7 +123,7 @@ class App:
 
     def _start(self):
         """Begin a session; a result code of message.py."""
-        if self.activity != IDLE:
+        if self.activity != message.ACTIVITY_IDLE:
             return message.RESULT_BUSY
         session = self.journal.open()
         if session == 0:
@@ -138,7 +133,7 @@ class App:
         self._haptic.configure(self.config.settings)
         self._sampler.restart()
         self._write_header(session)
-        self.activity = RECORDING
+        self.activity = message.ACTIVITY_RECORDING
         self._haptic.play(event.CUE_START, self._now_ms)
         return message.OK
 
@@ -197,7 +192,7 @@ class App:
         self._haptic.stop(self._now_ms)
         if self.journal.is_open:
             self._close_log(_END_ASKED)
-        self.activity = PREPARING
+        self.activity = message.ACTIVITY_PREPARING
         self._starts_itself = False
         self._haptic.play(event.CUE_STOP, self._now_ms)
 
@@ -206,7 +201,7 @@ class App:
     def _idle(self):
         """Erase ahead; follow the calibration; begin by itself when that is wanted and everything is ready."""
         self._haptic.take_change()
-        if self.activity == CALIBRATING:
+        if self.activity == message.ACTIVITY_CALIBRATING:
             if not self._calibration.is_running:
                 self._end_calibration()
         elif self._prepare_flash() and self._starts_itself and self._haptic.is_quiet(self._now_ms):
@@ -221,15 +216,15 @@ class App:
         except OSError as error:
             self.health.note(event.FAULT_FLASH, error.errno or 0)
             is_ready = True
-        self.activity = IDLE if is_ready else PREPARING
+        self.activity = message.ACTIVITY_IDLE if is_ready else message.ACTIVITY_PREPARING
         return is_ready
 
     def _end_calibration(self):
         calibration, config = self._calibration, self.config.settings
-        self.activity = IDLE
-        if calibration.phase != PHASE_DONE:
+        self.activity = message.ACTIVITY_IDLE
+        if calibration.phase != message.PHASE_DONE:
             return
-        kind = "mvc" if calibration.kind == KIND_MAXIMUM else "ref"
+        kind = "mvc" if calibration.kind == message.CALIBRATE_MAXIMUM else "ref"
         for channel in range(self.facts.EMG_CHANNELS):
             key = "ch{}_".format(channel)
             if calibration.is_usable(channel):
@@ -274,13 +269,13 @@ class App:
         if utc_ms >= _LAST_UTC_MS:
             return message.RESULT_RANGE
         self._utc_offset_ms = utc_ms - self._now_ms
-        if self.activity == RECORDING:
+        if self.activity == message.ACTIVITY_RECORDING:
             self._log(record.CLOCK, (self._sampler.t_samples, utc_ms))
         return message.OK
 
     def put_setting(self, number, key):
         """Check, set and keep one setting. It is in force from the next session on."""
-        if self.activity in (RECORDING, CALIBRATING):
+        if self.activity in (message.ACTIVITY_RECORDING, message.ACTIVITY_CALIBRATING):
             return message.RESULT_BUSY
         try:
             name, value = settings.from_wire(number, key)
@@ -295,13 +290,13 @@ class App:
         if verb == message.VERB_START:
             return self._start()
         if verb == message.VERB_STOP:
-            if self.activity == RECORDING:
+            if self.activity == message.ACTIVITY_RECORDING:
                 self._stop()
             return message.OK
-        if verb == message.VERB_CALIBRATE and argument in (KIND_MAXIMUM, KIND_REFERENCE):
+        if verb == message.VERB_CALIBRATE and argument in (message.CALIBRATE_MAXIMUM, message.CALIBRATE_REFERENCE):
             return self._calibrate(argument)
         if verb == message.VERB_CANCEL:
-            if self.activity == CALIBRATING:
+            if self.activity == message.ACTIVITY_CALIBRATING:
                 self._haptic.play(self._calibration.cancel(), self._now_ms)
             return message.OK
         if verb == message.VERB_BYE:
@@ -309,11 +304,11 @@ class App:
         return message.RESULT_RANGE
 
     def _calibrate(self, kind):
-        if self.activity == RECORDING:
+        if self.activity == message.ACTIVITY_RECORDING:
             self._stop()
-        if self.activity == CALIBRATING:
+        if self.activity == message.ACTIVITY_CALIBRATING:
             return message.RESULT_BUSY
-        self.activity = CALIBRATING
+        self.activity = message.ACTIVITY_CALIBRATING
         self._pipeline.kernel.reset()
         self._calibration = Calibration(self.facts.EMG_CHANNELS, self._pipeline.target)
         self._haptic.configure(self.config.settings)

@@ -17,25 +17,10 @@ it is the target channel: then the whole calibration is refused. The motor's own
 
 from array import array
 
-from mmc_core import event
+from mmc_core import event, message
 from mmc_core.compat import const
 from mmc_core.kernel import OUT_Q3, OUT_QUALITY
 from mmc_core.sample import QUALITY_CLIPPED, QUALITY_FLAT
-
-KIND_MAXIMUM = const(1)
-KIND_REFERENCE = const(2)
-
-PHASE_NONE = const(0)
-PHASE_REST = const(1)  # 2, 3, 4 are the contractions
-PHASE_DONE = const(5)
-PHASE_REFUSED = const(6)
-
-RESULT_GOOD = const(0)
-RESULT_CLIPPED = const(1)  # the signal met the rails: lower the gain or move the electrodes
-RESULT_NOT_ABOVE_REST = const(2)  # the contraction is not twice the rest: wrong channel, bad contact, or too gentle
-RESULT_REST_NOISY = const(3)  # at rest the level swung by more than fourfold: relax, check the contact
-RESULT_CANCELLED = const(4)
-RESULT_NO_SIGNAL = const(5)  # flat: nothing is connected
 
 _REST_MS = const(5000)
 _SETTLE_MS = const(1000)  # at the start of a phase: filters settle, the wearer reacts
@@ -61,38 +46,38 @@ class Calibration:
         self._low = array("i", words)
         self._clipped = array("i", words)
         self._flat = array("i", words)
-        self.phase = PHASE_NONE
-        self.result = RESULT_GOOD
-        self.kind = KIND_MAXIMUM
+        self.phase = message.PHASE_NONE
+        self.result = message.CALIBRATION_GOOD
+        self.kind = message.CALIBRATE_MAXIMUM
         self._contracting = False
         self._began_ms = 0
 
     @property
     def is_running(self):
         """True from `start` until done or refused."""
-        return PHASE_REST <= self.phase < PHASE_DONE
+        return message.PHASE_REST <= self.phase < message.PHASE_DONE
 
     def start(self, kind, now_ms):
         """Begin with rest; returns the pattern to play."""
         self.kind = kind
-        self.result = RESULT_GOOD
+        self.result = message.CALIBRATION_GOOD
         for channel in range(self._channels):
             self.rest_q3[channel] = self.reference_q3[channel] = 0
             self._clipped[channel] = self._flat[channel] = 0
-        self._enter(PHASE_REST, False, now_ms)
+        self._enter(message.PHASE_REST, False, now_ms)
         return event.CUE_START
 
     def cancel(self):
         """Give up; returns the pattern to play."""
-        self.phase, self.result = PHASE_REFUSED, RESULT_CANCELLED
+        self.phase, self.result = message.PHASE_REFUSED, message.CALIBRATION_CANCELLED
         return event.CUE_ERROR
 
     def step(self, out, motor_busy, now_ms):
         """Take the kernel's output of one block; return the pattern to play."""
         age_ms = now_ms - self._began_ms
-        if not motor_busy and age_ms >= _SETTLE_MS and (self._contracting or self.phase == PHASE_REST):
+        if not motor_busy and age_ms >= _SETTLE_MS and (self._contracting or self.phase == message.PHASE_REST):
             self._collect(out)
-        if self.phase == PHASE_REST:
+        if self.phase == message.PHASE_REST:
             return self._end_rest(now_ms) if age_ms >= _REST_MS else event.CUE_NONE
         if self._contracting:
             if age_ms < _CONTRACT_MS:
@@ -102,7 +87,7 @@ class Calibration:
             return event.CUE_STOP
         if age_ms < _RELAX_MS:
             return event.CUE_NONE
-        if self.phase < PHASE_REST + _CONTRACTIONS:
+        if self.phase < message.PHASE_REST + _CONTRACTIONS:
             self._enter(self.phase + 1, True, now_ms)
             return event.CUE_START
         return self._finish()
@@ -135,29 +120,29 @@ class Calibration:
         for channel in range(self._channels):
             self.rest_q3[channel] = max(1, self._mean[channel])
         if self._flat[self._target] > 100:
-            return self._refuse(RESULT_NO_SIGNAL)
+            return self._refuse(message.CALIBRATION_NO_SIGNAL)
         if self._best[self._target] > 4 * max(8, self._low[self._target]):
-            return self._refuse(RESULT_REST_NOISY)
-        self._enter(PHASE_REST + 1, True, now_ms)
+            return self._refuse(message.CALIBRATION_REST_NOISY)
+        self._enter(message.PHASE_REST + 1, True, now_ms)
         return event.CUE_START
 
     def _take_best(self):
         for channel in range(self._channels):
-            if self.kind == KIND_MAXIMUM:
+            if self.kind == message.CALIBRATE_MAXIMUM:
                 self.reference_q3[channel] = max(self.reference_q3[channel], self._best[channel])
             else:
                 self.reference_q3[channel] += self._best[channel] // _CONTRACTIONS
 
     def _finish(self):
         if self._clipped[self._target] > _MAX_CLIPPED_BLOCKS:
-            return self._refuse(RESULT_CLIPPED)
+            return self._refuse(message.CALIBRATION_CLIPPED)
         if self.reference_q3[self._target] < 2 * self.rest_q3[self._target]:
-            return self._refuse(RESULT_NOT_ABOVE_REST)
-        self.phase = PHASE_DONE
+            return self._refuse(message.CALIBRATION_NOT_ABOVE_REST)
+        self.phase = message.PHASE_DONE
         return event.CUE_STOP
 
     def _refuse(self, result):
-        self.phase, self.result = PHASE_REFUSED, result
+        self.phase, self.result = message.PHASE_REFUSED, result
         return event.CUE_ERROR
 
     def is_usable(self, channel):

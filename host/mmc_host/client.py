@@ -15,7 +15,7 @@ from mmc_core import message, settings
 from mmc_core.errors import PeerError, UsageError
 from mmc_core.sync_client import SyncClient
 from mmc_host.errors import LinkError
-from mmc_host.replies import ACTIVITY_RECORDING, Hello, SessionEntry, Status, effect_of, refusal
+from mmc_host.replies import Hello, SessionEntry, Status, effect_of, refusal
 from mmc_host.transport import Transport
 from mmc_host.units import printable
 
@@ -204,7 +204,7 @@ class Device:
     def stop(self) -> Status:
         """End the session that is being recorded, and wait until it is closed."""
         self.control(message.VERB_STOP)
-        return self.wait_until(lambda status: status.activity != ACTIVITY_RECORDING, _STOP_TIMEOUT_S, "end the session")
+        return self.wait_until(lambda status: not status.recording, _STOP_TIMEOUT_S, "end the session")
 
     def wait_until(
         self, done: Callable[[Status], bool], timeout_s: float, what: str, period_s: float = _PERIOD_S

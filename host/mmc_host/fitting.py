@@ -58,10 +58,11 @@ def fit_recording(state: Path, source: Path, mapping: Sequence[str], seed: int) 
         UsageError: unknown channels or units, or the state folder can't be written.
         FormatError: the recording is damaged.
     """
-    from mmc_host import body
-    from mmc_host.body.recording import AUTO_REFERENCE_UV, parse_mapping
+    from mmc_host.body import recording
 
-    info = body.write_recording(source, state / "body.bin", parse_mapping(mapping) if mapping else None, seed=seed)
+    info = recording.write_recording(
+        source, state / "body.bin", recording.parse_mapping(mapping) if mapping else None, seed=seed
+    )
     values: dict[str, int | str] = {**_muscles(info.muscles)}
     notes: list[str] = []
     for channel, (reference_uv, rest_uv) in enumerate(zip(info.reference_uv, info.rest_uv, strict=True)):
@@ -75,7 +76,9 @@ def fit_recording(state: Path, source: Path, mapping: Sequence[str], seed: int) 
                 f"{info.muscles[channel]}: 100 % = {reference_uv:.0f} µV, look-ahead: from the whole recording"
             )
     if info.scale_source == "by reference":
-        notes.append(f"its size at the skin is not known: it is scaled so that 100 % = {AUTO_REFERENCE_UV:.0f} µV")
+        notes.append(
+            f"its size at the skin is not known: it is scaled so that 100 % = {recording.AUTO_REFERENCE_UV:.0f} µV"
+        )
     if info.reference_uv[0] is None:
         values["autostart"] = "always"
         notes.append(f"{info.muscles[0]}: no reference is known, so nothing is scored; a session begins by itself")

@@ -17,7 +17,7 @@ from pathlib import Path
 from mmc_core import message
 from mmc_core.errors import PeerError
 from mmc_host.client import Device
-from mmc_host.replies import ACTIVITY_RECORDING, SessionEntry
+from mmc_host.replies import SessionEntry
 from mmc_host.store import Entry, Store
 
 Progress = Callable[[int, int, int], None]  # session, bytes that are here, bytes in all
@@ -69,7 +69,7 @@ def pull(
     """
     name = device.hello().device
     device.set_time(utc_ms())
-    if stop and device.status().activity == ACTIVITY_RECORDING:
+    if stop and device.status().recording:
         device.stop()
     return [_pull_session(device, store, name, entry, on_progress) for entry in device.sessions()]
 

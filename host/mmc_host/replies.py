@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 from mmc_core import message
 
-ACTIVITY_PREPARING, ACTIVITY_IDLE, ACTIVITY_RECORDING, ACTIVITY_CALIBRATING = range(4)
 ACTIVITIES = ("preparing flash", "idle", "recording", "calibrating")
 
 _VERBS = {
@@ -28,9 +27,9 @@ _REFUSALS = {
     message.RESULT_PENDING: "it is still working on it; try again in a minute",
 }
 _BUSY = {
-    ACTIVITY_PREPARING: "the wearable prepares its flash; try again in a minute",
-    ACTIVITY_RECORDING: "the wearable records session {session}; end it with `mmc-host stop`",
-    ACTIVITY_CALIBRATING: "the wearable calibrates; wait for its end, then try again",
+    message.ACTIVITY_PREPARING: "the wearable prepares its flash; try again in a minute",
+    message.ACTIVITY_RECORDING: "the wearable records session {session}; end it with `mmc-host stop`",
+    message.ACTIVITY_CALIBRATING: "the wearable calibrates; wait for its end, then try again",
 }
 
 
@@ -63,6 +62,21 @@ class Status:
     blocks: int
     fault: int
     motor: int
+
+    @property
+    def preparing(self) -> bool:
+        """Whether it erases flash ahead."""
+        return bool(self.activity == message.ACTIVITY_PREPARING)
+
+    @property
+    def recording(self) -> bool:
+        """Whether a session runs."""
+        return bool(self.activity == message.ACTIVITY_RECORDING)
+
+    @property
+    def calibrating(self) -> bool:
+        """Whether a calibration runs."""
+        return bool(self.activity == message.ACTIVITY_CALIBRATING)
 
     @property
     def activity_name(self) -> str:

@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from simulated import Simulated, make_body, noise, records
 
 from mmc_core import event, message, record
-from mmc_device import app as app_module
 from mmc_sim.flash import Flash
 
 EIO = 5
@@ -73,17 +72,17 @@ def settle(wearable: Wearable) -> None:
 def test_it_begins_by_itself_when_calibrated(tmp_path: Path) -> None:
     wearable = worn(tmp_path / "a", holder())
     wearable.run(200)
-    assert wearable.app.activity == app_module.RECORDING
+    assert wearable.app.activity == message.ACTIVITY_RECORDING
     assert len(wearable.motor_on()) == 1  # one pulse says so
 
 
 def test_autostart_waits_for_the_calibration(tmp_path: Path) -> None:
     wearable = worn(tmp_path / "a", holder(), calibrated=False)
     wearable.run(500)
-    assert wearable.app.activity == app_module.IDLE
+    assert wearable.app.activity == message.ACTIVITY_IDLE
     always = worn(tmp_path / "b", holder(), calibrated=False, autostart="always")
     always.run(500)
-    assert always.app.activity == app_module.RECORDING
+    assert always.app.activity == message.ACTIVITY_RECORDING
 
 
 def test_autostart_after_calibration(tmp_path: Path) -> None:
@@ -91,8 +90,8 @@ def test_autostart_after_calibration(tmp_path: Path) -> None:
     steps = [(0, STARTS, 0, 1000)] + [(0, STARTS, 0, 300), (1, RESTS, 0, 100)] * 3
     wearable = worn(tmp_path / "a", make_body([RESTING, strong], steps), calibrated=False)
     assert wearable.ask(message.CONTROL, message.VERB_CALIBRATE, 1) == [message.OK]
-    wearable.run(40_000, lambda: wearable.app.activity == app_module.RECORDING)
-    assert wearable.app.activity == app_module.RECORDING and wearable.app._pipeline.scored
+    wearable.run(40_000, lambda: wearable.app.activity == message.ACTIVITY_RECORDING)
+    assert wearable.app.activity == message.ACTIVITY_RECORDING and wearable.app._pipeline.scored
 
 
 @pytest.mark.parametrize("when", ["before", "while preparing"])
@@ -106,7 +105,7 @@ def test_autostart_off_is_off(tmp_path: Path, when: str) -> None:
     else:
         wearable.app.put_setting(0, "autostart")
     wearable.run(1000)
-    assert wearable.app.activity == app_module.IDLE and wearable.motor_on() == []
+    assert wearable.app.activity == message.ACTIVITY_IDLE and wearable.motor_on() == []
 
 
 def test_results_of_start_and_stop(tmp_path: Path) -> None:
@@ -117,12 +116,12 @@ def test_results_of_start_and_stop(tmp_path: Path) -> None:
     assert ask(message.VERB_START) == [message.OK]
     assert ask(message.VERB_START) == [message.RESULT_BUSY]
     assert wearable.ask(message.PUT_SETTING, 3, "cue_pulses") == [message.RESULT_BUSY]
-    assert ask(message.VERB_CANCEL) == [message.OK] and wearable.app.activity == app_module.RECORDING
-    assert ask(message.VERB_BYE) == [message.OK] and wearable.app.activity == app_module.RECORDING
+    assert ask(message.VERB_CANCEL) == [message.OK] and wearable.app.activity == message.ACTIVITY_RECORDING
+    assert ask(message.VERB_BYE) == [message.OK] and wearable.app.activity == message.ACTIVITY_RECORDING
     assert ask(99) == [message.RESULT_RANGE]
     assert ask(message.VERB_STOP) == [message.OK]
     settle(wearable)
-    assert wearable.app.activity == app_module.IDLE
+    assert wearable.app.activity == message.ACTIVITY_IDLE
     for bad in ((6, "cue_pulses"), (0, "nonsense"), (5, "mains_hz"), (0, "wearer=" + "x" * 17)):
         assert wearable.ask(message.PUT_SETTING, *bad) == [message.RESULT_RANGE]
     assert wearable.ask(message.PUT_SETTING, 3, "cue_pulses") == [message.OK]
@@ -348,13 +347,13 @@ def test_a_full_journal_stops_the_log_and_not_the_training(tmp_path: Path) -> No
     wearable = worn(tmp_path / "a", holder(4), blocks=4, log_mode="raw")
     wearable.run(17_000)
     assert wearable.app.journal.is_full and not wearable.app.journal.is_open
-    assert wearable.app.activity == app_module.RECORDING
+    assert wearable.app.activity == message.ACTIVITY_RECORDING
     status = wearable.ask(message.STATUS)
     assert status[6] == 1 and status[10] == event.FAULT_JOURNAL_FULL
     assert wearable.cues() >= 3
     assert wearable.ask(message.CONTROL, message.VERB_STOP, 0) == [message.OK]
     settle(wearable)
-    assert wearable.app.activity == app_module.IDLE
+    assert wearable.app.activity == message.ACTIVITY_IDLE
     # What was logged is whole up to the end of the flash, says why it ends, and is never erased unasked.
     data = wearable.pull(1)
     assert len(data) // 256 in (14 + 16 + 15, 14 + 16 + 16) and records(data)[0][0] == record.SESSION
@@ -445,7 +444,7 @@ def test_no_history_raises_or_leaves_the_motor_on(
     app._starts_itself = False
     wearable.run(2500)
     assert not wearable.board.motor.is_on and not app._haptic.is_on
-    assert app.activity in (app_module.IDLE, app_module.PREPARING)
+    assert app.activity in (message.ACTIVITY_IDLE, message.ACTIVITY_PREPARING)
     if not dead and not flash.failing:
         assert app.health.faults == refused
 

@@ -11,20 +11,7 @@ import pytest
 from simulated import Simulated, make_body, noise, records
 
 from mmc_core import event, message, record
-from mmc_device import app as app_module
-from mmc_device.calibrate import (
-    KIND_MAXIMUM,
-    KIND_REFERENCE,
-    PHASE_DONE,
-    PHASE_REFUSED,
-    RESULT_CANCELLED,
-    RESULT_CLIPPED,
-    RESULT_GOOD,
-    RESULT_NO_SIGNAL,
-    RESULT_NOT_ABOVE_REST,
-    RESULT_REST_NOISY,
-    Calibration,
-)
+from mmc_device.calibrate import Calibration
 
 STARTS, RESTS = 1, 2
 REST_UV = (2.0, 2.0, 2.0, 2.0)
@@ -37,7 +24,7 @@ class Wearable(Simulated):
     def calibrate(self, kind: int, limit_ms: int = 60_000) -> tuple[int, int]:
         """Run it to its end; (phase, result)."""
         assert self.ask(message.CONTROL, message.VERB_CALIBRATE, kind) == [message.OK]
-        self.run(limit_ms, lambda: self.app.activity != app_module.CALIBRATING)
+        self.run(limit_ms, lambda: self.app.activity != message.ACTIVITY_CALIBRATING)
         return self.state()
 
     def state(self) -> tuple[int, int]:
@@ -93,7 +80,7 @@ def test_three_maxima_give_the_greatest(strong: Wearable) -> None:
     T = 0.5 s deviates by sqrt(1.14 / (4 B T)) = 4 %; the greatest of four windows lies 1.03 of that higher, with a
     deviation of 0.7 of it: 4.2 +- 2.8 %, so that +10 % is two deviations away. The notch takes 5 of 345 Hz, 0.7 %.
     """
-    assert strong.calibrate(KIND_MAXIMUM) == (PHASE_DONE, RESULT_GOOD)
+    assert strong.calibrate(message.CALIBRATE_MAXIMUM) == (message.PHASE_DONE, message.CALIBRATION_GOOD)
     assert setting(strong, "ch0_reference_nv") == pytest.approx(400_000, rel=0.10)
     assert setting(strong, "ch1_reference_nv") == pytest.approx(120_000, rel=0.10)
     assert [setting(strong, f"ch{n}_reference_kind") for n in range(4)] == ["mvc", "mvc", "none", "none"]
@@ -105,7 +92,7 @@ def test_three_maxima_give_the_greatest(strong: Wearable) -> None:
 def test_the_buzzes_come_in_the_order_of_the_protocol(strong: Wearable) -> None:
     """Start; rest 5 s; three times start, 3 s, stop (two pulses), 4 s; and the last stop."""
     began = strong.clock.now_ms
-    strong.calibrate(KIND_MAXIMUM)
+    strong.calibrate(message.CALIBRATE_MAXIMUM)
     strong.run(1000)
     times = [t - began for t in strong.pulses()]
     wanted = [0]
@@ -118,7 +105,7 @@ def test_the_buzzes_come_in_the_order_of_the_protocol(strong: Wearable) -> None:
 
 
 def test_the_calibration_is_in_force_and_survives_a_restart(strong: Wearable) -> None:
-    strong.calibrate(KIND_MAXIMUM)
+    strong.calibrate(message.CALIBRATE_MAXIMUM)
     reference_nv = int(setting(strong, "ch0_reference_nv"))  # type: ignore[call-overload]
     for restart in (False, True):
         if restart:
@@ -136,7 +123,7 @@ def test_the_calibration_is_in_force_and_survives_a_restart(strong: Wearable) ->
 
 def test_a_submaximal_reference_is_named_so(strong: Wearable) -> None:
     """Mean of the three contractions' best half seconds: (260 + 400 + 330) / 3; labelled 2, never as a maximum."""
-    assert strong.calibrate(KIND_REFERENCE) == (PHASE_DONE, RESULT_GOOD)
+    assert strong.calibrate(message.CALIBRATE_REFERENCE) == (message.PHASE_DONE, message.CALIBRATION_GOOD)
     assert setting(strong, "ch0_reference_nv") == pytest.approx(330_000, rel=0.10)
     assert setting(strong, "ch1_reference_nv") == pytest.approx(90_000, rel=0.10)
     assert setting(strong, "ch0_reference_kind") == "ref"
@@ -147,7 +134,7 @@ def test_a_submaximal_reference_is_named_so(strong: Wearable) -> None:
 
 @pytest.mark.parametrize("key", ["muscle", "side", "site"])
 def test_another_muscle_drops_it(strong: Wearable, key: str) -> None:
-    strong.calibrate(KIND_MAXIMUM)
+    strong.calibrate(message.CALIBRATE_MAXIMUM)
     strong.put(**{"ch0_" + key: "right" if key == "side" else "soleus"})
     assert not strong.app._pipeline.scored
     found = channel_records(strong)
@@ -157,11 +144,11 @@ def test_another_muscle_drops_it(strong: Wearable, key: str) -> None:
     assert setting(strong, "ch0_reference_kind") == "none"
 
 
-def refused(tmp_path: Path, body: bytes, kind: int = KIND_MAXIMUM) -> tuple[int, int, Wearable]:
+def refused(tmp_path: Path, body: bytes, kind: int = message.CALIBRATE_MAXIMUM) -> tuple[int, int, Wearable]:
     wearable = Wearable(body, tmp_path / "state", blocks=24)
     wearable.put(autostart="always", ch0_reference_nv=300_000, ch1_reference_nv=200_000)
     wearable.put(ch0_reference_kind="mvc")
-    if wearable.app.activity == app_module.RECORDING:
+    if wearable.app.activity == message.ACTIVITY_RECORDING:
         wearable.ask(message.CONTROL, message.VERB_STOP, 0)
     wearable.run(100)
     wearable.put(autostart="off")
@@ -181,50 +168,53 @@ THREE = [(300.0, 50.0, 2.0, 2.0)] * 3
 
 def test_clipping_is_refused(tmp_path: Path) -> None:
     loud = [(300.0, 50.0, 2.0, 2.0), (2500.0, 50.0, 2.0, 2.0), (300.0, 50.0, 2.0, 2.0)]
-    assert refused(tmp_path, wearer(loud))[:2] == (PHASE_REFUSED, RESULT_CLIPPED)
+    assert refused(tmp_path, wearer(loud))[:2] == (message.PHASE_REFUSED, message.CALIBRATION_CLIPPED)
 
 
 def test_clipping_of_another_channel_leaves_only_that_one_out(tmp_path: Path) -> None:
     wearable = Wearable(wearer([(300.0, 2500.0, 60.0, 2.0)] * 3), tmp_path / "state", blocks=24)
     wearable.put(autostart="off")
-    assert wearable.calibrate(KIND_MAXIMUM) == (PHASE_DONE, RESULT_GOOD)
+    assert wearable.calibrate(message.CALIBRATE_MAXIMUM) == (message.PHASE_DONE, message.CALIBRATION_GOOD)
     assert [setting(wearable, f"ch{n}_reference_kind") for n in range(4)] == ["mvc", "none", "mvc", "none"]
 
 
 def test_not_above_rest_is_refused(tmp_path: Path) -> None:
-    for kind in (KIND_MAXIMUM, KIND_REFERENCE):
+    for kind in (message.CALIBRATE_MAXIMUM, message.CALIBRATE_REFERENCE):
         weak = wearer([(3.0, 300.0, 2.0, 2.0)] * 3)
         folder = tmp_path / str(kind)
         folder.mkdir()
-        assert refused(folder, weak, kind)[:2] == (PHASE_REFUSED, RESULT_NOT_ABOVE_REST)
+        assert refused(folder, weak, kind)[:2] == (message.PHASE_REFUSED, message.CALIBRATION_NOT_ABOVE_REST)
 
 
 def test_a_noisy_rest_is_refused(tmp_path: Path) -> None:
     """Rest that swings by more than fourfold: a burst of 200 uV in the middle of it."""
     burst = np.concatenate([noise(3, REST_UV, 1), noise(1.5, (200.0, 2, 2, 2), 2), noise(4.5, REST_UV, 3)])
-    assert refused(tmp_path, wearer(THREE, burst))[:2] == (PHASE_REFUSED, RESULT_REST_NOISY)
+    assert refused(tmp_path, wearer(THREE, burst))[:2] == (message.PHASE_REFUSED, message.CALIBRATION_REST_NOISY)
 
 
 def test_a_flat_line_is_refused(tmp_path: Path) -> None:
-    assert refused(tmp_path, wearer(THREE, np.zeros((8000, 4), "<i2")))[:2] == (PHASE_REFUSED, RESULT_NO_SIGNAL)
+    assert refused(tmp_path, wearer(THREE, np.zeros((8000, 4), "<i2")))[:2] == (
+        message.PHASE_REFUSED,
+        message.CALIBRATION_NO_SIGNAL,
+    )
 
 
 def test_cancelled_by_the_host(strong: Wearable) -> None:
-    assert strong.ask(message.CONTROL, message.VERB_CALIBRATE, KIND_MAXIMUM) == [message.OK]
+    assert strong.ask(message.CONTROL, message.VERB_CALIBRATE, message.CALIBRATE_MAXIMUM) == [message.OK]
     strong.run(7000)
-    assert strong.ask(message.CONTROL, message.VERB_CALIBRATE, KIND_MAXIMUM) == [message.RESULT_BUSY]
+    assert strong.ask(message.CONTROL, message.VERB_CALIBRATE, message.CALIBRATE_MAXIMUM) == [message.RESULT_BUSY]
     assert strong.ask(message.CONTROL, message.VERB_START, 0) == [message.RESULT_BUSY]
     assert strong.ask(message.CONTROL, message.VERB_CANCEL, 0) == [message.OK]
     strong.run(2000)
-    assert strong.state() == (PHASE_REFUSED, RESULT_CANCELLED)
-    assert strong.app.activity == app_module.IDLE and not strong.board.motor.is_on
+    assert strong.state() == (message.PHASE_REFUSED, message.CALIBRATION_CANCELLED)
+    assert strong.app.activity == message.ACTIVITY_IDLE and not strong.board.motor.is_on
     assert setting(strong, "ch0_reference_kind") == "none"
 
 
 def test_a_calibration_ends_the_session_that_runs(strong: Wearable) -> None:
     assert strong.ask(message.CONTROL, message.VERB_START, 0) == [message.OK]
     strong.run(300)
-    assert strong.ask(message.CONTROL, message.VERB_CALIBRATE, KIND_MAXIMUM) == [message.OK]
+    assert strong.ask(message.CONTROL, message.VERB_CALIBRATE, message.CALIBRATE_MAXIMUM) == [message.OK]
     assert not strong.app.journal.is_open
     kinds = [kind for kind, _, _ in records(strong.pull(1))]
     assert kinds[0] == record.SESSION and kinds[-1] == record.END
@@ -233,7 +223,7 @@ def test_a_calibration_ends_the_session_that_runs(strong: Wearable) -> None:
 def test_an_unknown_kind_is_refused(strong: Wearable) -> None:
     for argument in (0, 3, 255):
         assert strong.ask(message.CONTROL, message.VERB_CALIBRATE, argument) == [message.RESULT_RANGE]
-    assert strong.app.activity != app_module.CALIBRATING
+    assert strong.app.activity != message.ACTIVITY_CALIBRATING
 
 
 def test_the_motors_own_blocks_are_left_out() -> None:
@@ -241,7 +231,7 @@ def test_the_motors_own_blocks_are_left_out() -> None:
     calibration = Calibration(1, 0)
     out = [array("i", [0, 0, 0, 0])]
     now = 0
-    assert calibration.start(KIND_MAXIMUM, now) == event.CUE_START
+    assert calibration.start(message.CALIBRATE_MAXIMUM, now) == event.CUE_START
     contracting = 0
     while calibration.is_running:
         now += 10
@@ -252,5 +242,5 @@ def test_the_motors_own_blocks_are_left_out() -> None:
         quiet = 64 if not in_contraction else 8000
         out[0][3] = 400_000 if busy or age < 1000 else quiet
         calibration.step(out, busy, now)
-    assert calibration.phase == PHASE_DONE and contracting == 900
+    assert calibration.phase == message.PHASE_DONE and contracting == 900
     assert calibration.rest_q3[0] == 64 and calibration.reference_q3[0] == 8000

@@ -8,7 +8,6 @@ import pytest
 from scipy import signal
 
 from mmc_core.errors import FormatError, UsageError
-from mmc_host import body
 from mmc_host.body import bodyfile, recording, resampling, source
 from mmc_host.body.bodyfile import Step, Until
 
@@ -90,7 +89,7 @@ def test_units_are_taken_only_when_stated(text: str, factor: float | None) -> No
 def test_stated_millivolt_becomes_exact_counts(tmp_path: Path) -> None:
     emg = np.zeros((1000, 1))
     emg[:4, 0] = [0.1, -0.25, 4.0, -4.2]
-    info = body.write_recording(save(tmp_path / "a.npz", emg, units="EMG: mV"), tmp_path / "b")
+    info = recording.write_recording(save(tmp_path / "a.npz", emg, units="EMG: mV"), tmp_path / "b")
     assert info.scale_uv_per_unit == 1000
     assert info.scale_source == "stated by the file"
     assert bodyfile.read(tmp_path / "b").emg[REST_SAMPLES : REST_SAMPLES + 4, 0].tolist() == [400, -1000, 16000, -16383]
@@ -101,23 +100,23 @@ def test_stated_millivolt_becomes_exact_counts(tmp_path: Path) -> None:
 def test_the_reference_scales_what_states_no_unit(tmp_path: Path) -> None:
     emg = np.random.default_rng(0).standard_normal((1000, 2)) * [50, 100]
     path = save(tmp_path / "a.npz", emg, mvc_ref=np.array([80.0, 160.0]), channels=["one", "two"])
-    info = body.write_recording(path, tmp_path / "b")
+    info = recording.write_recording(path, tmp_path / "b")
     assert info.scale_uv_per_unit == 2.5
     assert info.scale_source == "by reference"
     assert info.reference_uv == (200.0, 400.0)
-    info = body.write_recording(path, tmp_path / "b", {"one": "biceps brachii"})
+    info = recording.write_recording(path, tmp_path / "b", {"one": "biceps brachii"})
     assert info.scale_uv_per_unit == 5.0  # only the chosen channel counts
-    info = body.write_recording(path, tmp_path / "b", scale_uv=2.0)
+    info = recording.write_recording(path, tmp_path / "b", scale_uv=2.0)
     assert (info.scale_uv_per_unit, info.scale_source) == (2.0, "given")
     assert info.reference_uv == (160.0, 320.0)
 
 
 def test_a_stated_unit_of_an_amplifiers_output_gives_way_to_the_reference(tmp_path: Path) -> None:
     emg = np.random.default_rng(0).standard_normal((2000, 1)) * 0.04
-    info = body.write_recording(save(tmp_path / "a.npz", emg, units="V", mvc_ref=np.array([0.04])), tmp_path / "b")
+    info = recording.write_recording(save(tmp_path / "a.npz", emg, units="V", mvc_ref=np.array([0.04])), tmp_path / "b")
     assert info.scale_source == "by reference"
     assert info.reference_uv == (pytest.approx(400.0),)
-    info = body.write_recording(save(tmp_path / "a.npz", emg, units="V"), tmp_path / "b")
+    info = recording.write_recording(save(tmp_path / "a.npz", emg, units="V"), tmp_path / "b")
     assert info.scale_source == "stated by the file"  # nothing else is known
     assert info.clipped_samples[0] > 1500
 
@@ -125,18 +124,18 @@ def test_a_stated_unit_of_an_amplifiers_output_gives_way_to_the_reference(tmp_pa
 def test_without_unit_and_reference_it_is_refused(tmp_path: Path) -> None:
     path = save(tmp_path / "a.npz", np.zeros((1000, 1)), units="ADC counts")
     with pytest.raises(UsageError, match=r"neither unit \('ADC counts'\) nor reference is known: add an array `units`"):
-        body.write_recording(path, tmp_path / "b")
+        recording.write_recording(path, tmp_path / "b")
     table = tmp_path / "a.csv"
     table.write_text("# fs=1000\nbiceps\n" + "1\n" * 1000)
     with pytest.raises(UsageError, match="nor reference is known: add a line `# units=uV`"):
-        body.write_recording(table, tmp_path / "b")
+        recording.write_recording(table, tmp_path / "b")
     with pytest.raises(UsageError, match="scale of 0"):
-        body.write_recording(path, tmp_path / "b", scale_uv=0.0)
+        recording.write_recording(path, tmp_path / "b", scale_uv=0.0)
 
 
 def test_an_offset_is_taken_out(tmp_path: Path) -> None:
     emg = 2048 + np.tile([[-1.0], [0.0], [1.0]], (400, 1))
-    body.write_recording(save(tmp_path / "a.npz", emg), tmp_path / "b", scale_uv=10.0)
+    recording.write_recording(save(tmp_path / "a.npz", emg), tmp_path / "b", scale_uv=10.0)
     assert played_uv(tmp_path / "b")[:3, 0].tolist() == [-10.0, 0.0, 10.0]
 
 
@@ -146,12 +145,14 @@ def test_an_offset_is_taken_out(tmp_path: Path) -> None:
 def test_channels_are_chosen_by_name_or_index(tmp_path: Path) -> None:
     emg = np.outer(np.tile([1.0, -1.0], 500), [10, 20, 30, 40, 50])
     path = save(tmp_path / "a.npz", emg, channels=["R-Bic", "R-Tri", "L-Bic", "L-Tri", "3"])
-    info = body.write_recording(path, tmp_path / "b", {"l-tri": "triceps", "0": "biceps", "3": "knee"}, scale_uv=1.0)
+    info = recording.write_recording(
+        path, tmp_path / "b", {"l-tri": "triceps", "0": "biceps", "3": "knee"}, scale_uv=1.0
+    )
     assert info.channels == ("L-Tri", "R-Bic", "3")  # "3" is a name before it is an index
     assert info.muscles == ("triceps", "biceps", "knee")
     assert info.left_out == ("R-Tri", "L-Bic")
     assert np.abs(played_uv(tmp_path / "b")).max(axis=0).tolist() == [40.0, 10.0, 50.0, 0.0]  # the fourth is not worn
-    info = body.write_recording(path, tmp_path / "b", scale_uv=1.0)
+    info = recording.write_recording(path, tmp_path / "b", scale_uv=1.0)
     assert info.channels == info.muscles == ("R-Bic", "R-Tri", "L-Bic", "L-Tri")
     assert info.left_out == ("3",)
 
@@ -169,7 +170,7 @@ def test_channels_are_chosen_by_name_or_index(tmp_path: Path) -> None:
 def test_a_bad_mapping_is_refused(tmp_path: Path, mapping: dict[str, str], sentence: str) -> None:
     path = save(tmp_path / "a.npz", np.zeros((1000, 2)), channels=["a", "b"])
     with pytest.raises(UsageError) as error:
-        body.write_recording(path, tmp_path / "b", mapping, scale_uv=1.0)
+        recording.write_recording(path, tmp_path / "b", mapping, scale_uv=1.0)
     assert sentence in str(error.value)
 
 
@@ -206,7 +207,7 @@ def hold(tmp_path: Path) -> Path:
 
 
 def test_leads_hold_rest_noise_at_their_level(tmp_path: Path, hold: Path) -> None:
-    info = body.write_recording(hold, tmp_path / "b", lead_s=(8.0, 20.0), seed=3)
+    info = recording.write_recording(hold, tmp_path / "b", lead_s=(8.0, 20.0), seed=3)
     assert info.lead_samples == (8000, 20_000)
     assert (info.recording_samples, info.n_samples) == (5000, 33_000)
     assert info.reference_uv == (400.0, 160.0)
@@ -223,27 +224,27 @@ def test_leads_hold_rest_noise_at_their_level(tmp_path: Path, hold: Path) -> Non
 
 
 def test_rest_fraction_scales_the_noise(tmp_path: Path, hold: Path) -> None:
-    body.write_recording(hold, tmp_path / "a", lead_s=(4.0, 4.0), rest_fraction=0.05)
-    body.write_recording(hold, tmp_path / "b", lead_s=(4.0, 4.0), rest_fraction=0.1)
+    recording.write_recording(hold, tmp_path / "a", lead_s=(4.0, 4.0), rest_fraction=0.05)
+    recording.write_recording(hold, tmp_path / "b", lead_s=(4.0, 4.0), rest_fraction=0.1)
     five, ten = (played_uv(tmp_path / name)[:4000] for name in "ab")
     assert ten[:, :2] == pytest.approx(2 * five[:, :2], abs=0.4)  # rounding to counts of 0.25 uV
 
 
 def test_spans_are_replaced_and_nothing_else(tmp_path: Path, hold: Path) -> None:
-    body.write_recording(hold, tmp_path / "a", lead_s=(3.0, 3.0), seed=4)
-    info = body.write_recording(hold, tmp_path / "b", lead_s=(3.0, 3.0), seed=4, replace_s=[(3.0, 99.0)])
+    recording.write_recording(hold, tmp_path / "a", lead_s=(3.0, 3.0), seed=4)
+    info = recording.write_recording(hold, tmp_path / "b", lead_s=(3.0, 3.0), seed=4, replace_s=[(3.0, 99.0)])
     whole, cut = played_uv(tmp_path / "a"), played_uv(tmp_path / "b")
     assert np.array_equal(whole[:6000], cut[:6000])
     assert np.array_equal(whole[8000:], cut[8000:])
     assert level_uv(cut[6000:8000, 0]) == pytest.approx(info.rest_uv[0], rel=spread(1.8))
     for span in ((4.0, 3.0), (-1.0, 2.0), (6.0, 7.0)):
         with pytest.raises(UsageError, match="give a span within 0 and 5 s"):
-            body.write_recording(hold, tmp_path / "b", replace_s=[span])
+            recording.write_recording(hold, tmp_path / "b", replace_s=[span])
 
 
 def test_same_seed_same_bytes(tmp_path: Path, hold: Path) -> None:
     for name, seed in (("a", 1), ("b", 1), ("c", 2)):
-        body.write_recording(hold, tmp_path / name, lead_s=(3.0, 3.0), seed=seed)
+        recording.write_recording(hold, tmp_path / name, lead_s=(3.0, 3.0), seed=seed)
     first, again, other = ((tmp_path / name).read_bytes() for name in "abc")
     assert first == again
     assert first != other
@@ -251,7 +252,7 @@ def test_same_seed_same_bytes(tmp_path: Path, hold: Path) -> None:
 
 def test_the_script_plays_the_recording_once_from_the_first_sample(tmp_path: Path) -> None:
     path = save(tmp_path / "a.npz", np.zeros((1003, 1)), mvc_ref=np.array([1.0]))
-    info = body.write_recording(path, tmp_path / "b", lead_s=(1.0, 0.5))
+    info = recording.write_recording(path, tmp_path / "b", lead_s=(1.0, 0.5))
     built = bodyfile.read(tmp_path / "b")
     assert built.steps == (Step(1, Until.TIME, 2510),)
     assert info.lead_samples == (1000, 507)  # filled up to whole IMU readings
@@ -262,12 +263,12 @@ def test_the_script_plays_the_recording_once_from_the_first_sample(tmp_path: Pat
 def test_leads_need_a_reference(tmp_path: Path) -> None:
     path = save(tmp_path / "a.npz", np.zeros((1000, 2)), mvc_ref=np.array([1.0, np.nan]), channels=["a", "b"])
     with pytest.raises(UsageError, match="needs mvc_ref for every chosen channel"):
-        body.write_recording(path, tmp_path / "b", lead_s=(3.0, 3.0))
-    info = body.write_recording(path, tmp_path / "b", {"a": "x"}, lead_s=(3.0, 3.0))
+        recording.write_recording(path, tmp_path / "b", lead_s=(3.0, 3.0))
+    info = recording.write_recording(path, tmp_path / "b", {"a": "x"}, lead_s=(3.0, 3.0))
     assert info.reference_uv == (400.0,)
     for arguments in ({"lead_s": (-1.0, 3.0)}, {"rest_fraction": 0.0}, {"seed": -1}):
         with pytest.raises(UsageError, match="out of range"):
-            body.write_recording(path, tmp_path / "b", {"a": "x"}, **arguments)
+            recording.write_recording(path, tmp_path / "b", {"a": "x"}, **arguments)
 
 
 # IMU
@@ -286,7 +287,7 @@ def test_a_recorded_imu_is_converted_and_resampled(tmp_path: Path) -> None:
         imu_channels=["ax", "ay", "az", "wx", "wy", "wz"],
         units="acc m/s2; gyro rad/s",
     )
-    body.write_recording(path, tmp_path / "b", lead_s=(1.0, 1.0))
+    recording.write_recording(path, tmp_path / "b", lead_s=(1.0, 1.0))
     counts = bodyfile.read(tmp_path / "b").imu
     assert counts.shape == (900, 6)
     assert np.all(counts[:, 2] == 4096)
@@ -296,7 +297,7 @@ def test_a_recorded_imu_is_converted_and_resampled(tmp_path: Path) -> None:
 
 
 def test_without_imu_there_is_gravity(tmp_path: Path, hold: Path) -> None:
-    body.write_recording(hold, tmp_path / "b")
+    recording.write_recording(hold, tmp_path / "b")
     assert np.all(bodyfile.read(tmp_path / "b").imu == [0, 0, 4096, 0, 0, 0])
 
 
@@ -310,7 +311,7 @@ def test_csv_by_its_times_or_its_comment(tmp_path: Path) -> None:
     by_comment = tmp_path / "comment.csv"
     by_comment.write_text("# fs=1000\n# units: uV\nbiceps,triceps\n" + "".join(f"{v},0\n" for v in uv))
     for path, channels in ((by_times, ("biceps",)), (by_comment, ("biceps", "triceps"))):
-        info = body.write_recording(path, tmp_path / "b")
+        info = recording.write_recording(path, tmp_path / "b")
         assert info.channels == channels
         assert info.rate_hz == pytest.approx(1000.0)
         assert info.scale_source == "stated by the file"
@@ -351,7 +352,7 @@ def test_bad_csv_files_are_refused(tmp_path: Path, text: str, error: type[Except
     path = tmp_path / "a.csv"
     path.write_text(text)
     with pytest.raises(error) as raised:
-        body.write_recording(path, tmp_path / "b", scale_uv=1.0)
+        recording.write_recording(path, tmp_path / "b", scale_uv=1.0)
     assert sentence in str(raised.value)
     assert not (tmp_path / "b").exists()
 
@@ -359,7 +360,7 @@ def test_bad_csv_files_are_refused(tmp_path: Path, text: str, error: type[Except
 def test_bad_npz_files_are_refused(tmp_path: Path) -> None:
     def refused(path: Path) -> str:
         with pytest.raises((UsageError, FormatError)) as error:
-            body.write_recording(path, tmp_path / "b", scale_uv=1.0)
+            recording.write_recording(path, tmp_path / "b", scale_uv=1.0)
         return f"{type(error.value).__name__} {error.value}"
 
     path = tmp_path / "a.npz"
@@ -405,7 +406,7 @@ def test_real_recordings_become_bodies(data_dir: Path, tmp_path: Path) -> None:
             if "emg" not in data or "mvc_ref" not in data:
                 continue
             shape, rate_hz, references = data["emg"].shape, float(data["fs"]), data["mvc_ref"]
-        info = body.write_recording(path, tmp_path / "b", lead_s=(3.0, 3.0), seed=1)
+        info = recording.write_recording(path, tmp_path / "b", lead_s=(3.0, 3.0), seed=1)
         built = bodyfile.read(tmp_path / "b")
         assert info.recording_samples == math.ceil(shape[0] * 1000 / rate_hz)
         assert info.n_samples == len(built.emg) - REST_SAMPLES

@@ -7,13 +7,8 @@ State:  none; the same input and seed give the same bytes
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from mmc_host.body.recording import RecordingInfo
 
 
 @dataclass(frozen=True)
@@ -67,30 +62,4 @@ def write_scenario(name: str, path: Path, seed: int = 0) -> ScenarioInfo:
         target_channel=scenario.target_channel,
         n_samples=len(body.emg),
         steps=tuple(step.take for step in scenario.steps),
-    )
-
-
-def write_recording(
-    source: Path,
-    path: Path,
-    mapping: Mapping[str, str] | None = None,
-    *,
-    scale_uv: float | None = None,
-    lead_s: tuple[float, float] | None = None,
-    seed: int = 0,
-    rest_fraction: float = 0.05,
-    replace_s: Sequence[tuple[float, float]] = (),
-) -> RecordingInfo:
-    """Write the body file of a recording; see `recording.write_recording`."""
-    from mmc_host.body import recording
-
-    return recording.write_recording(
-        source,
-        path,
-        mapping,
-        scale_uv=scale_uv,
-        lead_s=lead_s,
-        seed=seed,
-        rest_fraction=rest_fraction,
-        replace_s=replace_s,
     )

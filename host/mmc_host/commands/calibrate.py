@@ -5,24 +5,26 @@ from typing import TYPE_CHECKING
 
 import rich_click as click
 
+from mmc_core import message
 from mmc_host.terminal import connected, port_option, say
 
 if TYPE_CHECKING:
     from mmc_host.client import Device
     from mmc_host.replies import Status
 
-MAXIMUM, REFERENCE = 1, 2  # arguments of VERB_CALIBRATE
-PHASE_REST, PHASE_LAST_CONTRACTION, PHASE_DONE, PHASE_REFUSED = 1, 4, 5, 6
+PHASE_LAST_CONTRACTION = message.PHASE_DONE - 1
 _SHORTEST_MS = 4_000  # no run ends sooner, so an end that is seen before belongs to an earlier run
 _TIMEOUT_S = 180.0
 _PERIOD_S = 0.2
 
 _REASONS = {
-    1: "the signal was too strong for the amplifier: move the electrodes a little, or contract less hard",
-    2: "the contraction was not twice as strong as the rest: check that the electrodes stick, and are on this muscle",
-    3: "the muscle did not rest: relax, and check that the electrodes stick",
-    4: "the measurement was cancelled",
-    5: "there is no signal: check that the electrode cable is plugged in",
+    message.CALIBRATION_CLIPPED: "the signal was too strong for the amplifier: "
+    "move the electrodes a little, or contract less hard",
+    message.CALIBRATION_NOT_ABOVE_REST: "the contraction was not twice as strong as the rest: "
+    "check that the electrodes stick, and are on this muscle",
+    message.CALIBRATION_REST_NOISY: "the muscle did not rest: relax, and check that the electrodes stick",
+    message.CALIBRATION_CANCELLED: "the measurement was cancelled",
+    message.CALIBRATION_NO_SIGNAL: "there is no signal: check that the electrode cable is plugged in",
 }
 
 
@@ -33,21 +35,18 @@ _REASONS = {
 @port_option
 def command(reference: bool, port: str | None) -> None:
     """Measure rest and three contractions; the wearable buzzes when to contract and when to relax."""
-    from mmc_core.message import VERB_CALIBRATE, VERB_CANCEL
-    from mmc_host.replies import ACTIVITY_CALIBRATING, ACTIVITY_RECORDING
-
     with connected(port) as device:
         before = device.status()
-        if before.activity == ACTIVITY_CALIBRATING:
-            device.control(VERB_CANCEL)
-        device.control(VERB_CALIBRATE, REFERENCE if reference else MAXIMUM)
+        if before.calibrating:
+            device.control(message.VERB_CANCEL)
+        device.control(message.VERB_CALIBRATE, message.CALIBRATE_REFERENCE if reference else message.CALIBRATE_MAXIMUM)
         device.set_time(time.time_ns() // 1_000_000)
-        if before.activity == ACTIVITY_RECORDING:
+        if before.recording:
             say(f"session {before.session} was ended first; it stays on the wearable")
         try:
             _guide(device, before.uptime_ms, "comfortably" if reference else "as hard as you can")
         except KeyboardInterrupt:
-            device.control(VERB_CANCEL)
+            device.control(message.VERB_CANCEL)
             raise
         _print_references(device)
 
@@ -62,17 +61,17 @@ def _guide(device: "Device", began_ms: int, how: str) -> None:
     def is_over(status: "Status") -> bool:
         nonlocal told
         phase = status.calibration_phase
-        over = phase in (PHASE_DONE, PHASE_REFUSED)
+        over = phase in (message.PHASE_DONE, message.PHASE_REFUSED)
         if over and status.uptime_ms - began_ms < _SHORTEST_MS:
             return False
-        last = phase if phase <= PHASE_LAST_CONTRACTION else PHASE_LAST_CONTRACTION if phase == PHASE_DONE else told
+        last = told if phase == message.PHASE_REFUSED else min(phase, PHASE_LAST_CONTRACTION)
         for number in range(told + 1, last + 1):
             say(_instruction(number, how))
         told = max(told, last)
         return over
 
     status = device.wait_until(is_over, _TIMEOUT_S, "finish the calibration", _PERIOD_S)
-    if status.calibration_phase == PHASE_REFUSED:
+    if status.calibration_phase == message.PHASE_REFUSED:
         result, channel = status.calibration_result & 0x0F, status.calibration_result >> 4
         why = _REASONS.get(result, f"reason {result}, which this program does not know")
         muscle = device.settings().get(f"ch{channel}_muscle", NOT_STATED)
@@ -81,7 +80,7 @@ def _guide(device: "Device", began_ms: int, how: str) -> None:
 
 
 def _instruction(phase: int, how: str) -> str:
-    if phase == PHASE_REST:
+    if phase == message.PHASE_REST:
         return "rest           relax the muscle completely, until the next buzz"
     return f"contraction {phase - 1}  at the buzz contract {how}; at the double buzz relax"
 

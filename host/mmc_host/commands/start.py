@@ -4,6 +4,7 @@ import time
 
 import rich_click as click
 
+from mmc_core import message
 from mmc_host.terminal import connected, port_option, say
 
 
@@ -11,12 +12,9 @@ from mmc_host.terminal import connected, port_option, say
 @port_option
 def command(port: str | None) -> None:
     """Begin a session on the wearable."""
-    from mmc_core.message import VERB_START
-    from mmc_host.replies import ACTIVITY_PREPARING, ACTIVITY_RECORDING
-
     with connected(port) as device:
         device.set_time(time.time_ns() // 1_000_000)
-        device.wait_until(lambda status: status.activity != ACTIVITY_PREPARING, 60.0, "prepare its flash")
-        device.control(VERB_START)
-        status = device.wait_until(lambda status: status.activity == ACTIVITY_RECORDING, 10.0, "begin a session")
+        device.wait_until(lambda status: not status.preparing, 60.0, "prepare its flash")
+        device.control(message.VERB_START)
+        status = device.wait_until(lambda status: status.recording, 10.0, "begin a session")
     say(f"session {status.session} is being recorded; end it with: mmc-host stop")

@@ -9,11 +9,10 @@ from mmc_host.terminal import connected, port_option, say
 @port_option
 def command(port: str | None) -> None:
     """End the session that the wearable records."""
-    from mmc_host.replies import ACTIVITY_RECORDING
 
     with connected(port) as device:
         status = device.status()
-        if status.activity != ACTIVITY_RECORDING:
+        if not status.recording:
             say(f"no session is being recorded: the wearable is {status.activity_name}")
             return
         device.stop()
