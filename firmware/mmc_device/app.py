@@ -160,15 +160,10 @@ class App:
 
     def _keep_log(self):
         """What belongs in the log besides the pipeline's records; at most one page to flash."""
-        changed = self._haptic.take_change()
-        t_samples = self._sampler.t_samples
-        if changed:
-            haptic = self._haptic
-            value = haptic.strength_pct if changed == event.EVENT_MOTOR_ON else haptic.pulse_ms
-            self._log(record.EVENT, (t_samples, changed, event.NO_CHANNEL, value, 0, 0, int(haptic.is_on)))
+        self._log_motor()
         fault = self.health.take_unlogged()
         if fault:
-            self._log(record.FAULT, (t_samples, fault[0], fault[1]))
+            self._log(record.FAULT, (self._sampler.t_samples, fault[0], fault[1]))
         try:
             self.journal.tick()
         except OSError as error:
@@ -176,6 +171,14 @@ class App:
         if self.journal.is_full and self.journal.is_open:
             self._close_log(_END_FULL)  # the training goes on without it
             self._note_fault(event.FAULT_JOURNAL_FULL, self.journal.dropped_pages)
+
+    def _log_motor(self):
+        haptic = self._haptic
+        changed = haptic.take_change()
+        if changed:
+            value = haptic.strength_pct if changed == event.EVENT_MOTOR_ON else haptic.pulse_ms
+            values = (self._sampler.t_samples, changed, event.NO_CHANNEL, value, 0, 0, int(haptic.is_on))
+            self._log(record.EVENT, values)
 
     def _close_log(self, reason):
         sampler, write = self._sampler, self._log
@@ -190,6 +193,7 @@ class App:
     def _stop(self):
         """End the session; the motor says so."""
         self._haptic.stop(self._now_ms)
+        self._log_motor()
         if self.journal.is_open:
             self._close_log(_END_ASKED)
         self.activity = message.ACTIVITY_PREPARING

@@ -482,3 +482,14 @@ def test_run_stops_the_motor_whatever_ends_it(tmp_path: Path, monkeypatch: pytes
 
 def test_the_device_never_uses_the_two_argument_write() -> None:
     assert Flash.writeblocks.__code__.co_argcount == 4 and Flash.writeblocks.__defaults__ is None
+
+
+def test_a_session_that_ends_during_a_buzz_logs_that_the_motor_stopped(tmp_path: Path) -> None:
+    wearable = worn(tmp_path / "a", holder(1))
+    wearable.run(40_000, lambda: wearable.board.motor.is_on)  # the start cue
+    wearable.run(50)
+    assert wearable.board.motor.is_on
+    wearable.app.control(message.VERB_STOP, 0)
+    wearable.run(100)
+    kinds = [values[1] for kind, values, _ in records(wearable.pull(1)) if kind == record.EVENT]
+    assert kinds.count(event.EVENT_MOTOR_ON) == kinds.count(event.EVENT_MOTOR_OFF) == 1
