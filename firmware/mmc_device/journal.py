@@ -63,10 +63,9 @@ class Journal(ring.Ring):
         block = (self._head + self.ready_blocks) % self.blocks
         owner = self._owner[block]
         if owner:
-            first = self._first_block(block)
-            block = self._last_block(block)
-            if not self._known[first] & ring.ACKNOWLEDGED or (owner == self.session and first == block):
+            if not self._known[self._first_block(block)] & ring.ACKNOWLEDGED:
                 return True
+            block = self._last_block(block)
         if self._known[block] & ring.UNREADABLE:
             return True
         self._chosen = 0
