@@ -192,7 +192,8 @@ def scale_of(arrays: Arrays) -> Placing:
     if "mvc_ref" in arrays:
         return {}
     swing = np.abs(arrays["emg"] - np.median(arrays["emg"], axis=0))
-    return {"scale_uv": 1000.0 / float(np.percentile(swing, 99.9))}
+    strong = float(np.percentile(swing, 99.9))
+    return {"scale_uv": 1000.0 / strong if strong > 0 else 1.0}
 
 
 def truth_of_rest(path: Path, arrays: Arrays, micropython: Path) -> Figures:

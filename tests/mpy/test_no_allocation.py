@@ -6,7 +6,10 @@ import json
 import os
 import subprocess
 
+import numpy as np
+
 from mmc_host import firmware
+from mmc_host.body import bodyfile, recording
 
 PROGRAM = """
 import micropython
@@ -69,3 +72,64 @@ def test_a_thousand_steps_with_the_heap_locked(tmp_path, mpy):
     events, cues = done.stdout.strip().rsplit(" ", 1)
     started, ended, lost = json.loads(events)[1:4]
     assert started >= 2 and ended >= 1 and lost >= 2 and int(cues) >= 2, done.stdout
+
+
+PLAYER = """
+import micropython
+from array import array
+import board_facts
+from mmc_core.pipeline import Pipeline
+from mmc_core.settings import Settings
+
+def nothing(kind, values, tail=None, count=0):
+    pass
+
+def play(name, reference_nv, samples):
+    config = Settings()
+    config.put("ch0_reference_nv", reference_nv)
+    config.put("ch0_reference_kind", "mvc")
+    pipeline = Pipeline(config, board_facts)
+    block = array("h", [0] * 40)
+    reading = array("h", [4096, 0, 0, 0, 0, 0])
+    events = 0
+    with open(name, "rb") as file:
+        for t in range(10, samples + 1, 10):
+            file.readinto(block)
+            micropython.heap_lock()
+            pipeline.step(block, t, reading, False)
+            micropython.heap_unlock()
+            events += pipeline._event
+            pipeline.write_records(nothing, block, t, False)
+    print(name, events)
+
+"""
+
+
+def test_recorded_knee_movements_with_the_heap_locked(tmp_path, mpy32, data_dir):
+    """Files that carry a joint angle: movement, not holds; nothing is allocated and nothing raised on any of them."""
+    tree = firmware.stage(tmp_path / "tree")
+    program = PLAYER
+    names = []
+    for path in sorted(data_dir.glob("*.npz")):
+        with np.load(path) as arrays:
+            if "angle" not in arrays or "mvc_ref" not in arrays:
+                continue
+            target = int(arrays["agonist_channels"][0])
+        info = recording.write_recording(path, tmp_path / "body.bin", {str(target): "target"})
+        counts = bodyfile.read(tmp_path / "body.bin").emg[-info.n_samples :]
+        (tree / path.stem).write_bytes(counts.astype("<i2").tobytes())
+        program += f"play({path.stem!r}, {round(1000 * info.reference_uv[0])}, {info.n_samples // 10 * 10})\n"
+        names.append(path.stem)
+    (tree / "probe.py").write_text(program)
+    done = subprocess.run(
+        [mpy32, "-X", "heapsize=110k", "probe.py"],
+        cwd=tree,
+        env={**os.environ, "MICROPYPATH": "."},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr + done.stdout
+    told = dict(line.split() for line in done.stdout.splitlines())
+    assert list(told) == names and len(names) >= 1
+    assert sum(map(int, told.values())) > len(names)  # the detector was awake
