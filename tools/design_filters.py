@@ -34,7 +34,8 @@ RATE_HZ = 1000
 HIGHPASS_HZ = 20
 NOTCHES_HZ = (50, 60)
 NOTCH_QUALITY = 10  # a band of 5 Hz at 50 Hz: mains wander by +-0.2 Hz stays 20 dB down
-ENVELOPES_HZ = (5, 6, 8)
+ENVELOPES_HZ = (5, 6, 8)  # that were compared
+CHOSEN_HZ = 6  # that the kernel has
 
 Q14 = 1 << 14
 Q17 = 1 << 17
@@ -237,7 +238,7 @@ def render() -> str:
     ]
     lines += [f"    {mains_hz}: {integer_notch(mains_hz, RATE_HZ)}," for mains_hz in (0, *NOTCHES_HZ)]
     lines.append("}")
-    lines += [f"ENVELOPE_{cutoff_hz}_HZ = {integer_envelope(cutoff_hz, RATE_HZ)}" for cutoff_hz in ENVELOPES_HZ]
+    lines.append(f"ENVELOPE_{CHOSEN_HZ}_HZ = {integer_envelope(CHOSEN_HZ, RATE_HZ)}")
     return "\n".join(lines) + "\n"
 
 

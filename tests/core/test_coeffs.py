@@ -35,7 +35,9 @@ def envelope(stored: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
     return np.array([0.0, f * f, 0.0]), np.array([1.0, f * q + f * f - 2, 1 - f * q])
 
 
-ENVELOPES = {5: coeffs.ENVELOPE_5_HZ, 6: coeffs.ENVELOPE_6_HZ, 8: coeffs.ENVELOPE_8_HZ}
+ENVELOPES = {
+    cutoff_hz: design_filters.integer_envelope(cutoff_hz, coeffs.RATE_HZ) for cutoff_hz in design_filters.ENVELOPES_HZ
+}
 
 
 def test_the_file_is_what_its_tool_makes() -> None:
@@ -113,6 +115,10 @@ def test_the_chain_is_within_a_tenth_of_a_decibel(mains_hz: int) -> None:
     ideal += gain_db(*signal.iirnotch(mains_hz, 10, fs=RATE_HZ), away)
     real = gain_db(*highpass(), away) + gain_db(*notch(mains_hz), away)
     assert np.max(np.abs(real - ideal)) < 0.1
+
+
+def test_the_kernel_has_the_chosen_one():
+    assert ENVELOPES[design_filters.CHOSEN_HZ] == coeffs.ENVELOPE_6_HZ
 
 
 @pytest.mark.parametrize("cutoff_hz", sorted(ENVELOPES))
