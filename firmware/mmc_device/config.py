@@ -30,14 +30,16 @@ class Config:
         self.settings = settings.Settings()
         self.boot_count = 0
         self.was_damaged = False
+        self._is_foreign = False  # the file holds settings that are not understood here
 
     def load(self):
         """Read what is there and count this start. Missing files mean a first start."""
         self.settings = settings.Settings()
         try:
             self._take(self._read(_SETTINGS))
-        except (FormatError, UsageError):
+        except FormatError:
             self._set_aside(_SETTINGS)
+            self._is_foreign = False
             self.settings = settings.Settings()
         try:
             data = self._read(_BOOTS)
@@ -54,6 +56,9 @@ class Config:
 
     def save(self):
         """Keep the settings as they are now."""
+        if self._is_foreign:
+            self._set_aside(_SETTINGS)
+            self._is_foreign = False
         buffer = bytearray(64)
         parts = []
         for name in settings.names():
@@ -66,8 +71,11 @@ class Config:
             if kind == 0:
                 raise FormatError(values)
             if kind == record.SETTING:
-                name, value = settings.from_wire(*values)
-                self.settings.restore(name, value)
+                try:
+                    name, value = settings.from_wire(*values)
+                    self.settings.restore(name, value)
+                except UsageError:  # another version wrote it
+                    self.was_damaged = self._is_foreign = True
 
     def _read(self, name):
         """The file's bytes in front of a valid checksum; b"" when there is no such file."""

@@ -105,13 +105,11 @@ def setting(number: int, key: str) -> bytes:
 @pytest.mark.parametrize(
     "body",
     [
-        setting(40, "target_low_pct") + setting(9, "no_such_setting"),
-        setting(40, "target_low_pct") + setting(1000, "target_high_pct"),
-        setting(40, "target_low_pct") + setting(9, "mains_hz"),
         setting(40, "target_low_pct") + b"\x03\x20abc",
+        setting(9, "no_such_setting") + b"\x03\x20abc",
         setting(40, "target_low_pct") + bytes.fromhex("0306 00000000 01ff"),
     ],
-    ids=["unknown name", "out of range", "unknown word", "cut record", "no text"],
+    ids=["cut record", "foreign and cut", "no text"],
 )
 def test_a_whole_file_that_is_not_understood_changes_nothing(tmp_path, body):
     path = tmp_path / "settings.mmc"
@@ -120,6 +118,30 @@ def test_a_whole_file_that_is_not_understood_changes_nothing(tmp_path, body):
     assert config.was_damaged
     assert config.settings["target_low_pct"] == 25
     assert (tmp_path / "settings.mmc.bad").read_bytes() == sealed(body)
+    config.save()
+    assert not load(tmp_path).was_damaged
+
+
+@pytest.mark.parametrize(
+    "foreign",
+    [setting(9, "no_such_setting"), setting(1000, "target_high_pct"), setting(9, "mains_hz")],
+    ids=["unknown name", "out of range", "unknown word"],
+)
+def test_what_another_version_wrote_is_passed_over_and_kept_aside(tmp_path, foreign):
+    path = tmp_path / "settings.mmc"
+    body = setting(40, "target_low_pct") + foreign + setting(300_000, "ch0_reference_nv")
+    path.write_bytes(sealed(body))
+    config = load(tmp_path)
+    assert config.was_damaged
+    assert (config.settings["target_low_pct"], config.settings["ch0_reference_nv"]) == (40, 300_000)
+    assert (config.settings["target_high_pct"], config.settings["mains_hz"]) == (75, "50")
+    assert path.read_bytes() == sealed(body)  # reading changes nothing
+    config.settings.put("wearer", "b")
+    config.save()
+    assert (tmp_path / "settings.mmc.bad").read_bytes() == sealed(body)
+    again = load(tmp_path)
+    assert not again.was_damaged
+    assert [again.settings[name] for name in ("target_low_pct", "ch0_reference_nv", "wearer")] == [40, 300_000, "b"]
 
 
 def test_records_of_other_kinds_are_passed_over(tmp_path):
