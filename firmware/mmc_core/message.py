@@ -66,7 +66,7 @@ MESSAGES = {
     # after_session      -         the reply names the next unacknowledged session above this number
     # session            -         its number; 0: there is none
     # bytes              bytes     its size so far
-    # state              bits      bit 0: closed; bit 1: acknowledged (only while that is going on)
+    # state              bits      bit 0: closed
     # more               -         1: later sessions exist
     READ: ("read", "HII", "session offset count", "HI*", "session offset data"),
     # session            -         session number
@@ -91,7 +91,7 @@ MESSAGES = {
     # key                -         name; for a text setting `name=text`
     # result             -         0: done and stored; else see the results
     CONTROL: ("control", "BB", "verb argument", "B", "result"),
-    # verb               -         1: start a session; 2: stop it; 3: calibrate; 4: cancel; 5: bye
+    # verb               -         1: start a session; 2: stop it; 3: calibrate; 4: cancel
     # argument           -         calibrate: 1 maximum, 2 sub-maximal; else 0
     # result             -         0: done
     REFUSED: ("refused", "", "", "BB", "kind code"),
@@ -103,7 +103,6 @@ VERB_START = const(1)
 VERB_STOP = const(2)
 VERB_CALIBRATE = const(3)
 VERB_CANCEL = const(4)
-VERB_BYE = const(5)
 
 CALIBRATE_MAXIMUM = const(1)  # maximum voluntary contractions: 100 % is %MVC
 CALIBRATE_REFERENCE = const(2)  # sub-maximal contractions, for those who may not strain: 100 % is %ref

@@ -48,14 +48,7 @@ class Pipeline:
         self._raw = config["log_mode"] == "raw"
         self._values = array("h", bytes(2 * RECORD_FRAMES * channels))
         self._readings = array("h", bytes(2 * RECORD_READINGS * IMU_WORDS))
-        self.reset(0)
-
-    def reset(self, t_samples):
-        """Start anew at `t_samples`, as at a session's start."""
-        self.kernel.reset()
-        self.hold.reset()
-        self.cue.reset()
-        self._frame_t = self._imu_t = t_samples
+        self._frame_t = self._imu_t = 0
         self._blocks = 0  # of the feature record under way
         self._motor = self._quality = 0
         self._imu_blocks = 0

@@ -303,8 +303,6 @@ class App:
             if self.activity == message.ACTIVITY_CALIBRATING:
                 self._haptic.play(self._calibration.cancel(), self._now_ms)
             return message.OK
-        if verb == message.VERB_BYE:
-            return message.OK
         return message.RESULT_RANGE
 
     def _calibrate(self, kind):

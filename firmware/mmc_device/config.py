@@ -7,7 +7,8 @@ Cost:  about 1.5 KiB of file; written only when a setting changes and once per s
 Source: the records of record.py, so that the device has one way to write things down
 
 A file that cannot be read or understood is set aside as `<name>.bad` (`.bad~` when that exists), never overwritten, and
-the defaults are in force.
+the defaults are in force. Single settings that another version wrote are passed over, the others are in force; the file
+that has them is set aside at the next change.
 """
 
 import binascii

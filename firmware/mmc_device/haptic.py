@@ -56,7 +56,7 @@ class Haptic:
         """Switch the motor when it is time."""
         if self.is_on:
             if now_ms >= self._until_ms:
-                self.off(now_ms)
+                self._switch_off(now_ms)
         elif self._pulses_left and now_ms >= self._until_ms:
             self._pulses_left -= 1
             self._switch_on(now_ms)
@@ -74,7 +74,7 @@ class Haptic:
         self._pulses_left = 0
         if self.is_on:
             self._until_ms = now_ms
-            self.off(now_ms)
+            self._switch_off(now_ms)
 
     def take_change(self):
         """EVENT_MOTOR_ON or EVENT_MOTOR_OFF once after each switch, else 0."""
@@ -92,7 +92,7 @@ class Haptic:
             self._note(event.FAULT_HAPTIC, error.errno or 0)
             self.stop(now_ms)
 
-    def off(self, now_ms):
+    def _switch_off(self, now_ms):
         """Switch the motor off now; what is left of the pattern goes on after the gap."""
         try:
             self._motor.off()

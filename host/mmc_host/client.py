@@ -188,13 +188,6 @@ class Device:
         """
         self._check(self._ask(message.CONTROL, [verb, argument])[0], f"no {effect_of(verb)}")
 
-    def bye(self) -> None:
-        """Tell the device that this host is done; a device that does not answer to that is none the worse."""
-        try:
-            self.control(message.VERB_BYE)
-        except (PeerError, LinkError):
-            return
-
     def pause(self, seconds: float) -> None:
         """Let time pass while the line is read, so that nothing piles up in it."""
         end = self._monotonic_s() + seconds

@@ -77,7 +77,7 @@ def pull(
 def _pull_session(device: Device, store: Store, name: str, entry: SessionEntry, on_progress: Progress) -> Pulled:
     if entry.closed:
         for stored in store.known(name, entry.session):
-            if stored.bytes == entry.size_bytes and (entry.acknowledged or _is_acknowledged(device, entry, stored)):
+            if stored.bytes == entry.size_bytes and _is_acknowledged(device, entry, stored):
                 return Pulled(entry.session, entry.size_bytes, 0, "here", stored.path, stored.id)
     moved = _fetch(device, store, name, entry, on_progress)
     if not entry.closed:

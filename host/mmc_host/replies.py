@@ -86,21 +86,16 @@ class Status:
 
 @dataclass(frozen=True)
 class SessionEntry:
-    """A session in the device's journal."""
+    """A session in the device's journal that no host has acknowledged."""
 
     session: int  # number, from 1
     size_bytes: int  # so far
-    state: int  # bit 0: closed; bit 1: acknowledged
+    state: int  # bit 0: closed
 
     @property
     def closed(self) -> bool:
         """Whether it is complete."""
         return bool(self.state & 1)
-
-    @property
-    def acknowledged(self) -> bool:
-        """Whether the device knows that a host has it."""
-        return bool(self.state & 2)
 
 
 def effect_of(verb: int) -> str:

@@ -117,7 +117,7 @@ def test_results_of_start_and_stop(tmp_path: Path) -> None:
     assert ask(message.VERB_START) == [message.RESULT_BUSY]
     assert wearable.ask(message.PUT_SETTING, 3, "cue_pulses") == [message.RESULT_BUSY]
     assert ask(message.VERB_CANCEL) == [message.OK] and wearable.app.activity == message.ACTIVITY_RECORDING
-    assert ask(message.VERB_BYE) == [message.OK] and wearable.app.activity == message.ACTIVITY_RECORDING
+    assert ask(5) == [message.RESULT_RANGE] and wearable.app.activity == message.ACTIVITY_RECORDING
     assert ask(99) == [message.RESULT_RANGE]
     assert ask(message.VERB_STOP) == [message.OK]
     settle(wearable)

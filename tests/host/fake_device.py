@@ -124,12 +124,11 @@ class FakeDevice:
         return [[{**defaults, **now}.get(name, 0) for name in names]]
 
     def _list(self, after: int) -> list[list]:
-        later = sorted(number for number in self.sessions if number > after)
+        later = sorted(number for number in self.sessions if number > after and number not in self.acknowledged)
         if not later:
             return [[0, 0, 0, 0]]
         number = later[0]
-        state = (number in self.closed) | (number in self.acknowledged) << 1
-        return [[number, len(self.sessions[number]), state, int(len(later) > 1)]]
+        return [[number, len(self.sessions[number]), int(number in self.closed), int(len(later) > 1)]]
 
     def _read(self, session: int, offset: int, count: int) -> list[list]:
         data = self.sessions[session][offset : offset + count]

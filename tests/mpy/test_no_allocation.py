@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+from pathlib import Path
 
 import numpy as np
 
@@ -56,11 +57,10 @@ print(events, cues)
 """
 
 
-def test_a_thousand_steps_with_the_heap_locked(tmp_path, mpy):
-    tree = firmware.stage(tmp_path / "tree")
-    (tree / "probe.py").write_text(PROGRAM)
+def run(micropython: Path, tree: Path, heap: str) -> str:
+    """What probe.py in the staged tree prints; it must not fail."""
     done = subprocess.run(
-        [mpy, "-X", "heapsize=220k", "probe.py"],
+        [micropython, "-X", f"heapsize={heap}", "probe.py"],
         cwd=tree,
         env={**os.environ, "MICROPYPATH": "."},
         capture_output=True,
@@ -68,10 +68,17 @@ def test_a_thousand_steps_with_the_heap_locked(tmp_path, mpy):
         check=False,
     )
     assert done.returncode == 0, done.stderr + done.stdout
+    return done.stdout
+
+
+def test_a_thousand_steps_with_the_heap_locked(tmp_path, mpy):
+    tree = firmware.stage(tmp_path / "tree")
+    (tree / "probe.py").write_text(PROGRAM)
+    printed = run(mpy, tree, "220k")
     # Holds began, were lost and ended while the heap was locked: the test walked through the branches it is about.
-    events, cues = done.stdout.strip().rsplit(" ", 1)
+    events, cues = printed.strip().rsplit(" ", 1)
     started, ended, lost = json.loads(events)[1:4]
-    assert started >= 2 and ended >= 1 and lost >= 2 and int(cues) >= 2, done.stdout
+    assert started >= 2 and ended >= 1 and lost >= 2 and int(cues) >= 2, printed
 
 
 PLAYER = """
@@ -121,15 +128,7 @@ def test_recorded_knee_movements_with_the_heap_locked(tmp_path, mpy32, data_dir)
         program += f"play({path.stem!r}, {round(1000 * info.reference_uv[0])}, {info.n_samples // 10 * 10})\n"
         names.append(path.stem)
     (tree / "probe.py").write_text(program)
-    done = subprocess.run(
-        [mpy32, "-X", "heapsize=110k", "probe.py"],
-        cwd=tree,
-        env={**os.environ, "MICROPYPATH": "."},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr + done.stdout
-    told = dict(line.split() for line in done.stdout.splitlines())
+    printed = run(mpy32, tree, "110k")
+    told = dict(line.split() for line in printed.splitlines())
     assert list(told) == names and len(names) >= 1
     assert sum(map(int, told.values())) > len(names)  # the detector was awake

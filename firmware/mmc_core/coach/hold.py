@@ -41,7 +41,7 @@ class HoldDetector:
         self.reset()
 
     def reset(self):
-        """Back to no hold, as after a gap that hides what happened."""
+        """Back to no hold, with nothing remembered."""
         for i in range(_FAST_BLOCKS):
             self._ring[i] = 0
         self._ring_sum = 0

@@ -17,7 +17,6 @@ def command(stop: bool, port: str | None, as_json: bool) -> None:
     with connected(port) as device, Store() as store, progress("pulling") as show:
         found = pull(device, store, on_progress=lambda session, done, total: show(done, total), stop=stop)
         newest = device.status().session
-        device.bye()
     if as_json:
         print_json(
             [
