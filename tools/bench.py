@@ -45,9 +45,6 @@ _KERNEL = """
 import sys, time
 from array import array
 from mmc_core.kernel import Kernel
-kernel = Kernel(4, 0, 16383, 50)
-for channel in range(4):
-    kernel.set_reference(channel, 12800, 0)
 block = array("h", [0] * (64 * 4))
 for i in range(len(block)):
     block[i] = (i * 7919) % 4001 - 2000
@@ -56,11 +53,14 @@ if hasattr(time, "ticks_us"):
 else:
     now, since = (lambda: time.perf_counter_ns() // 1000), lambda t: time.perf_counter_ns() // 1000 - t
 for n in (10, 64):
+    kernel = Kernel(4, 0, 16383, 50, block_samples=n)
+    for channel in range(4):
+        kernel.set_reference(channel, 12800, 0)
     blocks = BLOCKS // n
     for repeat in range(7):
         t = now()
         for _ in range(blocks):
-            kernel.process(block, n)
+            kernel.process(block)
         print("kernel", n, since(t) * 1000 // (blocks * n * 4))
 """
 

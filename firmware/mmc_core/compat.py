@@ -2,13 +2,17 @@
 
 Out: `micropython` (for the decorator `@micropython.viper`, which the device's compiler recognises by its text),
      `const`, and the pointer names that annotate viper functions. Under CPython the decorators return the function
-     unchanged and arrays are indexed as they are, so the same text is the specification.
+     unchanged and arrays are indexed as they are, so the same text is the specification. `unsigned` shows counts as
+     viper loads them.
 """
 
 try:
     import micropython  # type: ignore[assignment]
     from micropython import const  # type: ignore[assignment]
+
+    _is_device = True
 except ImportError:
+    _is_device = False
 
     class micropython:
         """CPython's stand-in: the decorators of the device's compiler, as identities."""
@@ -21,7 +25,16 @@ except ImportError:
         return value
 
 
-# Viper reads these names at compile time; elsewhere they are plain annotations.
-ptr8 = ptr16 = ptr32 = None
+def unsigned(words):
+    """An array('h') as the unsigned words that viper loads from it."""
+    return words if _is_device else memoryview(words).cast("B").cast("H")
 
-__all__ = ("const", "micropython", "ptr8", "ptr16", "ptr32")
+
+def ptr32(words):
+    """Viper makes a pointer to 32-bit words of an array here; elsewhere it is the array itself."""
+    return words
+
+
+ptr8 = ptr16 = ptr32  # viper knows these names by heart
+
+__all__ = ("const", "micropython", "ptr8", "ptr16", "ptr32", "unsigned")

@@ -12,11 +12,12 @@ The shell calls `step` first, starts the motor, and only then writes records: a 
 from array import array
 
 from mmc_core import event, record
+from mmc_core.chain import OUT_DISPLAY, OUT_ENVELOPE, OUT_FAST, OUT_QUALITY
 from mmc_core.coach.hold import HoldDetector
 from mmc_core.compat import const
 from mmc_core.cue import CuePolicy
-from mmc_core.kernel import OUT_ENVELOPE, OUT_FAST, OUT_QUALITY, Kernel
-from mmc_core.sample import BLOCK_SAMPLES, QUALITY_BITS
+from mmc_core.kernel import Kernel
+from mmc_core.sample import BLOCK_SAMPLES, QUALITY_BAD, QUALITY_BITS
 
 FRAME_BLOCKS = const(5)  # blocks of one feature frame: 50 ms
 RECORD_FRAMES = const(10)  # frames of one features record
@@ -32,7 +33,16 @@ class Pipeline:
     def __init__(self, config, facts):
         channels = facts.EMG_CHANNELS
         mains_hz = 0 if config["mains_hz"] == "off" else int(config["mains_hz"])
-        self.kernel = Kernel(channels, facts.EMG_KERNEL_SHIFT, facts.EMG_RAIL_COUNTS, mains_hz)
+        self.kernel = Kernel(
+            channels,
+            facts.EMG_KERNEL_SHIFT,
+            facts.EMG_RAIL_COUNTS,
+            mains_hz,
+            highpass=config["highpass"] == "on",
+            harmonic=config["mains_harmonic"] == "on",
+            lowpass=config["lowpass"] == "on",
+            nv_per_count=facts.EMG_NV_PER_COUNT,
+        )
         nv_per_q3 = facts.EMG_NV_PER_COUNT
         for channel in range(channels):
             reference_q3 = 0
@@ -59,12 +69,12 @@ class Pipeline:
     def step(self, block, t_samples, imu, motor_busy):
         """Process one block; return the pattern to play now. `t_samples` counts the block's samples already."""
         kernel = self.kernel
-        kernel.process(block, BLOCK_SAMPLES)
+        kernel.process(block, motor_busy)
         out = kernel.out[self.target]
         self._event = False
         if self.scored and not motor_busy:
             # Nothing is scored while the motor shakes the electrodes, nor on a block that is clipped or flat.
-            if out[OUT_QUALITY] == 0:
+            if not out[OUT_QUALITY] & QUALITY_BAD:
                 self._event = self.hold.step(out[OUT_ENVELOPE], out[OUT_FAST], t_samples)
             if self._event:
                 self.cue.hear(self.hold.kind)
@@ -78,8 +88,9 @@ class Pipeline:
         frame = self._blocks // FRAME_BLOCKS
         channels = self.kernel.channels
         for channel in range(channels):
-            self._values[frame * channels + channel] = out[channel][OUT_ENVELOPE]
-            self._quality |= out[channel][OUT_QUALITY] << (QUALITY_BITS * channel)
+            self._values[frame * channels + channel] = out[channel][OUT_DISPLAY]
+            quality = out[channel][OUT_QUALITY]
+            self._quality |= (quality & 15 | quality >> 3 & 2) << (QUALITY_BITS * channel)
         if motor_busy:
             self._motor |= 1 << frame
         self._blocks += 1

@@ -13,4 +13,8 @@ BLOCK_MS = const(10)
 
 QUALITY_CLIPPED = const(1)  # a sample stood at the rail of the front end
 QUALITY_FLAT = const(2)  # all samples of the block were the same: nothing is connected, or the front end is stuck
-QUALITY_BITS = const(4)  # bits per channel in the log
+QUALITY_MAINS = const(4)  # for about the last second the notches took away more than three quarters of what was left
+QUALITY_LEAD_OFF = const(16)  # the front end says that an electrode is off
+QUALITY_MOTOR = const(32)  # the motor shook the electrodes
+QUALITY_BAD = const(51)  # any of these and nothing is scored; a block with mains is scored, and marked
+QUALITY_BITS = const(4)  # bits per channel in the log: lead-off counts as flat there, the motor has a field of its own

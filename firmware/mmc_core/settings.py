@@ -19,6 +19,12 @@ SCHEMA = (
     # a pseudonym that goes into every session's header; never a real name
     ("mains_hz", "word", ("off", "50", "60"), 0, "50"),
     # frequency of the mains where you train: the notch filter sits there
+    ("mains_harmonic", "word", ("off", "on"), 0, "off"),
+    # a second notch at twice the mains; it takes a little of the EMG too
+    ("highpass", "word", ("off", "on"), 0, "on"),
+    # high-pass at 20 Hz against movement of cables and skin; off only for tests
+    ("lowpass", "word", ("off", "on"), 0, "on"),
+    # low-pass at 450 Hz, above the EMG
     ("target_channel", "int", 0, 3, 0),
     # the channel on the muscle that you want to feel
     ("target_low_pct", "int", 1, 200, 25),

@@ -99,7 +99,7 @@ class App:
             haptic.play(pipeline.step(sampler.block, sampler.t_samples, sampler.reading, busy), now_ms)
             pipeline.write_records(self._log, sampler.block, sampler.t_samples, busy)
         else:
-            pipeline.kernel.process(sampler.block, BLOCK_SAMPLES)
+            pipeline.kernel.process(sampler.block, busy)
             if self.activity == message.ACTIVITY_CALIBRATING:
                 haptic.play(self._calibration.step(pipeline.kernel.out, busy, now_ms), now_ms)
 

@@ -18,8 +18,8 @@ it is the target channel: then the whole calibration is refused. The motor's own
 from array import array
 
 from mmc_core import event, message
+from mmc_core.chain import OUT_Q3, OUT_QUALITY
 from mmc_core.compat import const
-from mmc_core.kernel import OUT_Q3, OUT_QUALITY
 from mmc_core.sample import QUALITY_CLIPPED, QUALITY_FLAT
 
 _REST_MS = const(5000)

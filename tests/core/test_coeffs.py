@@ -1,6 +1,6 @@
-"""The integer filters against scipy's designs: gain, poles, notch depth, delay, and the generated file itself."""
+"""The integer filters against scipy: gain, poles, notch depth, delay, at every rate; and the generated file."""
 
-import math
+from types import SimpleNamespace
 
 import design_filters
 import numpy as np
@@ -9,40 +9,35 @@ from scipy import signal
 
 from mmc_core import coeffs, sample
 
-RATE_HZ = 1000
-HZ = np.arange(30.0, 450.1, 0.5)
+TABLES = {rate_hz: SimpleNamespace(**design_filters.tables(rate_hz)) for rate_hz in design_filters.RATES_HZ}
 
 
-def gain_db(b: object, a: object, hz: object) -> np.ndarray:
+def gain_db(ba: object, hz: object, rate_hz: int) -> np.ndarray:
     """Gain in dB at each frequency, by scipy."""
-    _, response = signal.freqz(b, a, worN=np.atleast_1d(hz), fs=RATE_HZ)
+    b, a = ba  # type: ignore[misc]
+    _, response = signal.freqz(b, a, worN=np.atleast_1d(hz), fs=rate_hz)
     return 20 * np.log10(np.maximum(np.abs(response), 1e-12))
 
 
-def highpass() -> tuple[np.ndarray, np.ndarray]:
-    g, minus_a1, a2 = coeffs.HIGHPASS_20_HZ
-    return np.array([g, -2 * g, g]) / 2**14, np.array([2**14, -minus_a1, a2]) / 2**14
+def section(stored: tuple[int, int, int, int]) -> tuple[np.ndarray, np.ndarray]:
+    g, b1, minus_a1, a2 = stored
+    return np.array([g, b1, g]) / 2**14, np.array([2**14, -minus_a1, a2]) / 2**14
 
 
-def notch(mains_hz: int) -> tuple[np.ndarray, np.ndarray]:
-    g, h, a2 = coeffs.NOTCH[mains_hz]
-    return np.array([g, -h, g]) / 2**14, np.array([2**14, -h, a2]) / 2**14
+def notch(stored: tuple[int, int, int]) -> tuple[np.ndarray, np.ndarray]:
+    """x - d over one denominator: (1 - c) - h/z + (a2 + c)/z^2."""
+    c, h, a2 = stored
+    return np.array([2**14 - c, -h, a2 + c]) / 2**14, np.array([2**14, -h, a2]) / 2**14
 
 
-def envelope(stored: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
-    """The loop low += f band; band += f (in - low - q band), put over one denominator."""
-    f, q = stored[0] / 2**17, stored[1] / 2**14
-    return np.array([0.0, f * f, 0.0]), np.array([1.0, f * q + f * f - 2, 1 - f * q])
-
-
-ENVELOPES = {
-    cutoff_hz: design_filters.integer_envelope(cutoff_hz, coeffs.RATE_HZ) for cutoff_hz in design_filters.ENVELOPES_HZ
-}
+def band(rate_hz: int) -> np.ndarray:
+    return np.arange(30.0, min(450, 0.45 * rate_hz) + 0.1, 0.5)
 
 
 def test_the_file_is_what_its_tool_makes() -> None:
     assert design_filters.TARGET.read_text(encoding="utf-8") == design_filters.render()
     assert design_filters.main(["--check"]) == 0
+    assert {name: getattr(coeffs, name) for name in vars(TABLES[1000])} == vars(TABLES[1000])
 
 
 def test_drift_is_reported(tmp_path, monkeypatch, capsys) -> None:
@@ -57,107 +52,95 @@ def test_drift_is_reported(tmp_path, monkeypatch, capsys) -> None:
 
 
 def test_the_rate_is_that_of_the_blocks() -> None:
-    assert coeffs.RATE_HZ == sample.RATE_HZ == RATE_HZ
+    assert coeffs.RATE_HZ == sample.RATE_HZ == 1000
+    assert sample.BLOCK_MS == design_filters.BLOCK_MS
 
 
-def test_all_are_plain_small_integers() -> None:
-    stored = [*coeffs.HIGHPASS_20_HZ, *(v for row in coeffs.NOTCH.values() for v in row)]
-    stored += [v for row in ENVELOPES.values() for v in row]
-    assert all(type(value) is int and 0 <= value < 2**15 for value in stored)
+@pytest.mark.parametrize("rate_hz", design_filters.RATES_HZ)
+def test_highpass_is_butterworth_of_order_2_at_20_hz(rate_hz: int) -> None:
+    ours, ideal = section(TABLES[rate_hz].HIGHPASS), signal.butter(2, 20, "highpass", fs=rate_hz)
+    hz = band(rate_hz)
+    assert np.max(np.abs(gain_db(ours, hz, rate_hz) - gain_db(ideal, hz, rate_hz))) < 0.02
+    assert gain_db(ours, 20, rate_hz)[0] == pytest.approx(-3.01, abs=0.03)
+    assert gain_db(ours, 2, rate_hz)[0] < -39  # 12 dB per octave: a decade below the edge
+    assert sum(ours[0]) == 0  # nothing at 0 Hz
+    assert np.abs(np.roots(ours[1])) == pytest.approx(np.abs(np.roots(ideal[1])), abs=2e-4)
 
 
-def test_highpass_is_butterworth_of_order_2_at_20_hz() -> None:
-    b, a = signal.butter(2, 20, "highpass", fs=RATE_HZ)
-    assert np.max(np.abs(gain_db(*highpass(), HZ) - gain_db(b, a, HZ))) < 0.005
-    assert gain_db(*highpass(), 20)[0] == pytest.approx(-3.01, abs=0.02)
-    assert gain_db(*highpass(), 2)[0] < -39  # 12 dB per octave: a decade below the edge
-    assert sum(highpass()[0]) == 0  # nothing at 0 Hz
-    assert np.abs(np.roots(highpass()[1])) == pytest.approx(np.abs(np.roots(a)), abs=1e-4)
+@pytest.mark.parametrize("rate_hz", design_filters.RATES_HZ)
+def test_lowpass_is_butterworth_of_order_2_at_450_hz_where_the_rate_allows(rate_hz: int) -> None:
+    stored = TABLES[rate_hz].LOWPASS
+    if rate_hz == 500:
+        assert stored == (0, 0, 0, 0)
+        return
+    ours, ideal = section(stored), signal.butter(2, 450, fs=rate_hz)
+    hz = np.arange(0.0, 450.0, 0.5)
+    assert np.max(np.abs(gain_db(ours, hz, rate_hz) - gain_db(ideal, hz, rate_hz))) < 0.01
+    assert sum(ours[0]) == sum(ours[1])  # gain 1 at 0 Hz, exactly
+    assert np.sort_complex(np.roots(ours[1])) == pytest.approx(np.sort_complex(np.roots(ideal[1])), abs=3e-4)
 
 
-@pytest.mark.parametrize("mains_hz", [50, 60])
-def test_notch_is_scipys_with_quality_10(mains_hz: int) -> None:
-    b, a = signal.iirnotch(mains_hz, 10, fs=RATE_HZ)
-    away = HZ[np.abs(HZ - mains_hz) >= 5]
-    assert np.max(np.abs(gain_db(*notch(mains_hz), away) - gain_db(b, a, away))) < 0.005
-    assert gain_db(*notch(mains_hz), mains_hz)[0] < -50
-    assert gain_db(*notch(mains_hz), [mains_hz - 0.2, mains_hz + 0.2]).max() < -20  # mains wander
-    half_band = mains_hz / 10 / 2
-    assert gain_db(*notch(mains_hz), mains_hz + half_band)[0] == pytest.approx(-3.0, abs=0.25)
-    poles = np.abs(np.roots(notch(mains_hz)[1]))
-    assert poles == pytest.approx(np.abs(np.roots(a)), abs=1e-4)
+@pytest.mark.parametrize("rate_hz", design_filters.RATES_HZ)
+@pytest.mark.parametrize(("mains_hz", "times"), [(50, 1), (60, 1), (50, 2), (60, 2)])
+def test_notch_is_scipys(mains_hz: int, times: int, rate_hz: int) -> None:
+    stored = (TABLES[rate_hz].NOTCH if times == 1 else TABLES[rate_hz].HARMONIC)[mains_hz]
+    at = times * mains_hz
+    ours, ideal = notch(stored), signal.iirnotch(at, 10 * times, fs=rate_hz)
+    away = band(rate_hz)[np.abs(band(rate_hz) - at) >= 5]
+    assert np.max(np.abs(gain_db(ours, away, rate_hz) - gain_db(ideal, away, rate_hz))) < 0.03
+    assert gain_db(ours, at, rate_hz)[0] < -30
+    assert gain_db(ours, [at - 0.2, at + 0.2], rate_hz).max() < -20  # mains wander
+    poles = np.abs(np.roots(ours[1]))
+    assert poles == pytest.approx(np.abs(np.roots(ideal[1])), abs=1e-4)
     assert poles.max() < 1
+    c, h, a2 = stored
+    assert a2 == 2**14 - 2 * c  # gain 1 at 0 Hz and at half the rate, exactly
+    assert abs(h - 2**13 * round(2 * h / 2**14)) <= 2**12  # what the chain multiplies by is small
 
 
 @pytest.mark.parametrize("mains_hz", [50, 60])
-def test_notch_passes_0_hz_and_half_the_rate_exactly(mains_hz: int) -> None:
-    g, h, a2 = coeffs.NOTCH[mains_hz]
-    assert 2 * g - h == 2**14 - h + a2
-    assert 2 * g + h == 2**14 + h + a2
-
-
-def test_no_notch_passes_every_sample_unchanged() -> None:
-    g, h, a2 = coeffs.NOTCH[0]
-    n1 = n2 = 0
-    for y in (0, 1, -1, 16383, -16384, 77, -4096, 5):  # the kernel's own lines
-        x = g * y + n1
-        n1 = (x & 16383) + n2
-        x = x >> 14
-        n1 = (x - y) * h + n1
-        n2 = g * y - a2 * x
-        assert (x, n1, n2) == (y, 0, 0)
-
-
-@pytest.mark.parametrize("mains_hz", [50, 60])
-def test_the_chain_is_within_a_tenth_of_a_decibel(mains_hz: int) -> None:
-    away = HZ[np.abs(HZ - mains_hz) >= 5]
-    ideal = gain_db(*signal.butter(2, 20, "highpass", fs=RATE_HZ), away)
-    ideal += gain_db(*signal.iirnotch(mains_hz, 10, fs=RATE_HZ), away)
-    real = gain_db(*highpass(), away) + gain_db(*notch(mains_hz), away)
+@pytest.mark.parametrize("rate_hz", design_filters.RATES_HZ)
+def test_the_chain_is_within_a_tenth_of_a_decibel(mains_hz: int, rate_hz: int) -> None:
+    hz = band(rate_hz)
+    hz = hz[(np.abs(hz - mains_hz) >= 5) & (np.abs(hz - 2 * mains_hz) >= 5)]
+    real, ideal = np.zeros(len(hz)), np.zeros(len(hz))
+    for name, stored, _, _ in design_filters.filters(rate_hz):
+        if name in (f"notch {110 - mains_hz} Hz", f"notch {220 - 2 * mains_hz} Hz"):
+            continue  # the other country's mains
+        real += gain_db((stored.b, stored.a), hz, rate_hz)
+    ideal += gain_db(signal.butter(2, 20, "highpass", fs=rate_hz), hz, rate_hz)
+    ideal += gain_db(signal.iirnotch(mains_hz, 10, fs=rate_hz), hz, rate_hz)
+    ideal += gain_db(signal.iirnotch(2 * mains_hz, 20, fs=rate_hz), hz, rate_hz)
+    if rate_hz > 900:
+        ideal += gain_db(signal.butter(2, 450, fs=rate_hz), hz, rate_hz)
     assert np.max(np.abs(real - ideal)) < 0.1
 
 
-def test_the_kernel_has_the_chosen_one():
-    assert ENVELOPES[design_filters.CHOSEN_HZ] == coeffs.ENVELOPE_6_HZ
+@pytest.mark.parametrize("rate_hz", design_filters.RATES_HZ)
+def test_the_envelopes_delays_are_those_stated(rate_hz: int) -> None:
+    """From the poles as stored: a ramp of block means comes out late by the delay; 45 ms is the most for decisions."""
+    keeps = [(k / 2**15) ** (rate_hz // 100) for k in (TABLES[rate_hz].ENVELOPE_KEEP, TABLES[rate_hz].DISPLAY_KEEP)]
+    first = second = display = 0.0
+    for n in range(2000):
+        first += (1 - keeps[0]) * (n - first)
+        second += (1 - keeps[0]) * (first - second)
+        display += (1 - keeps[1]) * (second - display)
+    mean_ms = (10 - 1000 / rate_hz) / 2
+    assert 10 * (1999 - second) + mean_ms == pytest.approx(design_filters.envelope_ms(rate_hz), abs=0.01)
+    assert design_filters.envelope_ms(rate_hz) == pytest.approx(37.5, abs=0.1) and 37.5 < 45
+    assert 10 * (1999 - display) + mean_ms == pytest.approx(100, abs=0.3)
 
 
-@pytest.mark.parametrize("cutoff_hz", sorted(ENVELOPES))
-def test_envelope_is_butterworth_in_gain_poles_and_delay(cutoff_hz: int) -> None:
-    b, a = envelope(ENVELOPES[cutoff_hz])
-    hz = np.arange(0.1, 4 * cutoff_hz, 0.1)
-    _, analogue = signal.freqs(*signal.butter(2, 2 * math.pi * cutoff_hz, analog=True), worN=2 * math.pi * hz)
-    assert np.max(np.abs(gain_db(b, a, hz) - 20 * np.log10(np.abs(analogue)))) < 0.05
-    assert gain_db(b, a, cutoff_hz)[0] == pytest.approx(-3.01, abs=0.02)
-    assert sum(b) == pytest.approx(sum(a), rel=1e-9)  # gain 1 at 0 Hz
-    _, analogue_poles, _ = signal.butter(2, 2 * math.pi * cutoff_hz, analog=True, output="zpk")
-    wanted = np.exp(analogue_poles / RATE_HZ)
-    assert np.sort_complex(np.roots(a)) == pytest.approx(np.sort_complex(wanted), abs=1e-4)
+@pytest.mark.parametrize("hz", [30.0, 90.0])
+def test_group_delay_agrees_with_scipys(hz: float) -> None:
+    one = design_filters.section(coeffs.HIGHPASS)
+    _, samples = signal.group_delay((one.b, one.a), w=[hz], fs=1000)
+    assert one.delay_ms(hz, 1000) == pytest.approx(samples[0], abs=1e-6)
 
 
-@pytest.mark.parametrize("cutoff_hz", sorted(ENVELOPES))
-def test_envelope_delay_is_the_analogue_filters(cutoff_hz: int) -> None:
-    wanted_ms = 1000 * math.sqrt(2) / (2 * math.pi * cutoff_hz)
-    section = design_filters.envelope_section(ENVELOPES[cutoff_hz])
-    assert section.delay_ms(0.0, RATE_HZ) == pytest.approx(wanted_ms, abs=0.05)
-    assert f"| envelope {cutoff_hz} Hz | {wanted_ms:.1f} ms |" in design_filters.delay_table()
-    f, q = ENVELOPES[cutoff_hz][0] / 2**17, ENVELOPES[cutoff_hz][1] / 2**14
-    low = band = fall = 0.0  # the delay of a ramp, from the loop itself
-    for n in range(3000):
-        low += f * band
-        band += f * (n - low - q * band)
-        fall = n - low
-    assert fall == pytest.approx(wanted_ms, abs=0.05)  # 1 sample is 1 ms
-
-
-@pytest.mark.parametrize(("stored", "hz"), [(coeffs.HIGHPASS_20_HZ, 90.0), (coeffs.HIGHPASS_20_HZ, 30.0)])
-def test_group_delay_agrees_with_scipys(stored: tuple[int, int, int], hz: float) -> None:
-    section = design_filters.highpass_section(stored)
-    _, samples = signal.group_delay((section.b, section.a), w=[hz], fs=RATE_HZ)
-    assert section.delay_ms(hz, RATE_HZ) == pytest.approx(samples[0], abs=1e-6)
-
-
-def test_the_report_states_the_measured_depth() -> None:
+def test_the_report_states_the_measured_depth_and_delay() -> None:
     table = design_filters.filter_table()
-    depth = -gain_db(*notch(50), 50)[0]
-    assert f"{depth:.0f} dB down at 50 Hz" in table
-    assert len(table.splitlines()) == 2 + 1 + 2 + 3
+    depth = -gain_db(notch(coeffs.NOTCH[60]), 60, 1000)[0]
+    assert f"{depth:.0f} dB down at 60 Hz" in table
+    assert len(table.splitlines()) == 2 + 6
+    assert "| envelope | 37.5 ms |" in design_filters.delay_table()

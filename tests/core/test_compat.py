@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from array import array
 from pathlib import Path
 
 from mmc_core import compat
@@ -18,9 +19,14 @@ def test_decorators_and_const_change_nothing() -> None:
     assert compat.const(0x3FFFFFFF) == 2**30 - 1
 
 
-def test_pointers_are_plain_annotations() -> None:
-    assert compat.ptr8 is compat.ptr16 is compat.ptr32 is None
-    assert sorted(compat.__all__) == ["const", "micropython", "ptr16", "ptr32", "ptr8"]
+def test_pointers_are_the_arrays_themselves() -> None:
+    words = array("I", [1, 2])
+    assert compat.ptr32(words) is words and compat.ptr8 is compat.ptr16 is compat.ptr32
+    assert sorted(compat.__all__) == ["const", "micropython", "ptr16", "ptr32", "ptr8", "unsigned"]
+
+
+def test_counts_are_shown_as_viper_loads_them() -> None:
+    assert list(compat.unsigned(array("h", [0, 5, -1, -32768, 32767]))) == [0, 5, 65535, 32768, 32767]
 
 
 def test_no_other_file_of_the_core_tries_micropython() -> None:

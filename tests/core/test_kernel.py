@@ -1,99 +1,54 @@
-"""The kernel against its difference equations in exact integers, and against the ideal chain in float64."""
+"""The kernel against its difference equations in exact integers, against its bounds, and in what it promises."""
 
 from __future__ import annotations
 
-import math
+import ast
 from array import array
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any
 
+import chain_bounds
+import design_filters
 import numpy as np
 import pytest
+from chain_reference import Channel, Section
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy import signal
 
-from mmc_core import coeffs, kernel
+from mmc_core import chain, coeffs, kernel
 from mmc_core.errors import UsageError
-from mmc_core.kernel import OUT_ENVELOPE, OUT_FAST, OUT_Q3, OUT_QUALITY, Kernel
+from mmc_core.kernel import Kernel
 
-ONE = 2**14
-RAIL = 16383
 FULL = 2**14  # the largest input that the kernel promises to take
+RAIL = 16383
 INT32 = 2**31
+TABLES = {rate_hz: SimpleNamespace(**design_filters.tables(rate_hz)) for rate_hz in design_filters.RATES_HZ}
+WORDS = {
+    "envelope": chain.OUT_ENVELOPE, "fast": chain.OUT_FAST, "display": chain.OUT_DISPLAY,
+    "quality": chain.OUT_QUALITY, "q3": chain.OUT_Q3, "display_uv": chain.OUT_DISPLAY_UV,
+    "level_q3": chain.OUT_LEVEL_Q3, "mains_q3": chain.OUT_MAINS_Q3, "harmonic_q3": chain.OUT_HARMONIC_Q3,
+}  # fmt: skip
+EVERYTHING = {"highpass": True, "lowpass": True, "harmonic": True}
 
 
-class Reference:
-    """One channel, from the document's difference equations with Python's unbounded integers.
-
-    Direct form I: each filter keeps its last two inputs and outputs and the remainder of its last division by 2^14.
-    """
-
-    def __init__(self, mains_hz: int) -> None:
-        self.highpass = list(coeffs.HIGHPASS_20_HZ)
-        self.notch = list(coeffs.NOTCH[mains_hz])
-        self.f, self.q = coeffs.ENVELOPE_6_HZ
-        self.hp_memory = [0] * 5  # x1 x2 y1 y2 remainder
-        self.notch_memory = [0] * 5
-        self.low = self.band = 0  # eighths of a count
-
-    @staticmethod
-    def _section(memory: list[int], x: int, b: Sequence[int], a1: int, a2: int) -> int:
-        x1, x2, y1, y2, remainder = memory
-        y, remainder = divmod(b[0] * x + b[1] * x1 + b[2] * x2 - a1 * y1 - a2 * y2 + remainder, ONE)
-        memory[:] = [x, x1, y, y1, remainder]
-        return y
-
-    def filtered(self, x: int) -> int:
-        """High-pass and notch."""
-        g, minus_a1, a2 = self.highpass
-        y = self._section(self.hp_memory, x, (g, -2 * g, g), -minus_a1, a2)
-        g, h, a2 = self.notch
-        return self._section(self.notch_memory, y, (g, -h, g), -h, a2)
-
-    def sample(self, x: int) -> tuple[int, int]:
-        """(filtered sample, envelope in eighths of a count) after one sample."""
-        z = self.filtered(x)
-        band = self.band // 8
-        self.low += self.f * band // ONE
-        # The three counts make good for what rounding down loses on average.
-        self.band += self.f * (abs(z) + 3 - self.low // 8 - self.q * band // ONE) // ONE
-        return z, self.low
-
-    def block(self, samples: Sequence[int], rail: int, shift: int, gain: int) -> list[int]:
-        """The four output words of a block; gain in units of 2^-18 per eighth of a count."""
-        run = [self.sample(x << shift) for x in samples]
-        level = max(run[-1][1], 0)
-        fast = 8 * sum(abs(z) for z, _ in run) // len(run)
-        quality = (max(samples) >= rail or min(samples) <= -rail) + 2 * (len(set(samples)) == 1)
-        return [*(min(4095, value * gain // 2**18) for value in (level, fast)), quality, level]
+def block_of(counts: np.ndarray) -> array:
+    return array("h", np.ascontiguousarray(counts, "<i2").tobytes())
 
 
-def run_blocks(k: Kernel, counts: np.ndarray, sizes: Iterator[int]) -> Iterator[tuple[np.ndarray, list[list[int]]]]:
-    """Feed (samples, channels) counts in blocks of the given sizes; yield each block and all outputs."""
-    at = 0
-    while at < len(counts):
-        n = min(next(sizes), len(counts) - at)
-        block = counts[at : at + n]
-        k.process(array("h", block.astype("<i2").tobytes()), n)
-        yield block, [list(out) for out in k.out]
-        at += n
+def run(k: Kernel, counts: np.ndarray) -> Iterator[list[list[int]]]:
+    """Feed (samples, channels) counts; yield all channels' words after each block. A rest is left out."""
+    size = k.block_samples
+    for at in range(0, len(counts) - size + 1, size):
+        k.process(block_of(counts[at : at + size]))
+        yield [list(words) for words in k.out]
 
 
-def forever(size: int) -> Iterator[int]:
-    while True:
-        yield size
-
-
-def envelope_of(counts: np.ndarray, mains_hz: int = 50) -> np.ndarray:
-    """The kernel's envelope, in counts, after every sample."""
-    k = Kernel(1, 0, RAIL, mains_hz)
-    return np.array([out[0][OUT_Q3] for _, out in run_blocks(k, counts.reshape(-1, 1), forever(1))]) / 8
-
-
-def worst_input(respond: Callable[[int], int], length: int = 600) -> list[int]:
-    """Full-scale samples that drive a linear response to its bound: the signs of the reversed impulse response."""
-    answer = [respond(FULL if n == 0 else 0) for n in range(length)]
-    return [FULL if value >= 0 else -FULL for value in reversed(answer)]
+def trace(counts: np.ndarray, word: int, mains_hz: int = 50, **options: Any) -> np.ndarray:
+    """One output word of a single channel, after every block."""
+    k = Kernel(1, 0, RAIL, mains_hz, **options)
+    k.set_reference(0, 12800, 0)
+    return np.array([out[0][word] for out in run(k, counts.reshape(-1, 1))])
 
 
 def adversaries() -> dict[str, np.ndarray]:
@@ -110,164 +65,181 @@ def adversaries() -> dict[str, np.ndarray]:
         "random signs": rng.choice([-FULL, FULL], 1500),
         "random": rng.integers(-FULL, FULL + 1, 1500),
         "small": rng.integers(-3, 4, 1500),
+        "one impulse, then rest": np.where(n == 3, FULL, 0),
     }
     for mains_hz in (50, 60):
-        chain = Reference(mains_hz)
-        found[f"worst for the filters at {mains_hz} Hz"] = np.array(worst_input(chain.filtered) * 2)
-    section, memory = Reference(50), [0] * 5
-    g, minus_a1, a2 = coeffs.HIGHPASS_20_HZ
-    found["worst for the high-pass"] = np.array(
-        worst_input(lambda x: section._section(memory, x, (g, -2 * g, g), -minus_a1, a2)) * 2
-    )
+        one = Channel(TABLES[1000], mains_hz=mains_hz, harmonic=True)
+        answer = [one.sample(FULL if k == 0 else 0)[0] for k in range(600)]
+        found[f"worst at {mains_hz} Hz"] = np.array([FULL if v >= 0 else -FULL for v in reversed(answer)] * 2)
     return found
 
 
 ADVERSARIES = adversaries()
 
 
+@pytest.mark.parametrize("options", [{}, EVERYTHING, {"lowpass": False}, {"highpass": False}], ids=str)
 @pytest.mark.parametrize("mains_hz", [0, 50, 60])
 @pytest.mark.parametrize("name", sorted(ADVERSARIES))
-def test_bit_exact_on_adversarial_input(name: str, mains_hz: int) -> None:
-    """array('i') refuses what does not fit 32 bits, so this also shows that no state leaves them."""
+def test_bit_exact_on_adversarial_input(name: str, mains_hz: int, options: dict[str, bool]) -> None:
+    """array('I') refuses what does not fit 32 bits, so this also shows that no state leaves them."""
     counts = ADVERSARIES[name][:, None]
-    # Twice the rail of 15 bits is out of the question for array('h'): 2^14 itself fits.
-    k, reference = Kernel(1, 0, FULL, mains_hz), Reference(mains_hz)
+    k = Kernel(1, 0, FULL, mains_hz, block_samples=50, **options)
     k.set_reference(0, 12800, 0)
-    for block, out in run_blocks(k, counts, forever(50)):
-        assert out[0] == reference.block([int(x) for x in block[:, 0]], FULL, 0, 20480)
+    reference = Channel(TABLES[1000], mains_hz=mains_hz, block_samples=50, **options)
+    for number, out in enumerate(run(k, counts)):
+        wanted = reference.block(counts[50 * number : 50 * number + 50, 0].tolist())
+        assert {key: out[0][word] for key, word in WORDS.items()} == wanted
 
 
-@settings(max_examples=40)
+@settings(max_examples=100)
 @given(
-    st.integers(1, 4),
-    st.sampled_from([0, 50, 60]),
-    st.integers(0, 5),
-    st.lists(st.integers(1, 64), min_size=1, max_size=12),
-    st.integers(0, 2**32 - 1),
-)
-def test_bit_exact_in_blocks_of_any_size(channels: int, mains_hz: int, shift: int, sizes: list[int], seed: int) -> None:
-    """1 to 4 channels with signals and references of their own, blocks of 1 to 64 samples."""
+    channels=st.integers(1, 4),
+    rate_hz=st.sampled_from(design_filters.RATES_HZ),
+    mains_hz=st.sampled_from([0, 50, 60]),
+    shift=st.integers(0, 5),
+    size=st.sampled_from([1, 1, 2, 3, 5, 64]),
+    options=st.fixed_dictionaries({key: st.booleans() for key in EVERYTHING}),
+    pieces=st.lists(
+        st.tuples(
+            st.sampled_from(["rail", "alternate", "impulse", "noise", "small", "tone", "still"]), st.integers(1, 60)
+        ),
+        min_size=1, max_size=8,
+    ),
+    seed=st.integers(0, 2**32 - 1),
+)  # fmt: skip
+def test_bit_exact_on_any_history(
+    channels: int, rate_hz: int, mains_hz: int, shift: int, size: int, options: dict[str, bool],
+    pieces: list[tuple[str, int]], seed: int,
+) -> None:  # fmt: skip
+    """Any mixture of extremes, any block size, channel count, rate and switch; buzzes and lifted electrodes between."""
     rail = FULL >> shift
     rng = np.random.default_rng(seed)
-    levels = rng.integers(1, rail + 1, channels)
-    counts = np.stack([rng.integers(-level, level + 1, sum(sizes)) for level in levels], axis=1)
-    counts[:, 0] = rng.choice([-rail, 0, rail], sum(sizes))
+    parts = []
+    for kind, blocks in pieces:
+        n = np.arange(blocks * size)[:, None] + rng.integers(0, 50, (1, channels))
+        parts.append({
+            "rail": np.where(n // 40 % 2, rail, -rail),
+            "alternate": np.where(n % 2, rail, -rail),
+            "impulse": np.where(n % 37 == 0, rail, 0),
+            "noise": rng.integers(-rail, rail + 1, n.shape),
+            "small": rng.integers(-2, 3, n.shape),
+            "tone": np.rint(rail * np.sin(2 * np.pi * (mains_hz or 20) * n / rate_hz)).astype(int),
+            "still": np.full(n.shape, rng.integers(-rail, rail + 1)),
+        }[kind])  # fmt: skip
+    counts = np.concatenate(parts)
     references_q3 = [int(value) for value in rng.integers(1, 40_000, channels)]
-    k = Kernel(channels, shift, rail, mains_hz)
+    k = Kernel(channels, shift, rail, mains_hz, tables=TABLES[rate_hz], block_samples=size, nv_per_count=250, **options)
+    chains = []
     for channel, reference_q3 in enumerate(references_q3):
         k.set_reference(channel, reference_q3, 0)
-    chains = [Reference(mains_hz) for _ in range(channels)]
-    for block, out in run_blocks(k, counts, iter(sizes)):
-        for channel, chain in enumerate(chains):
-            wanted = chain.block(
-                [int(x) for x in block[:, channel]], rail, shift, 2**18 * 1000 // references_q3[channel]
-            )
-            # Coarse references clamp below 4095, at the last multiple that is not beyond it.
-            if references_q3[channel] < 1000:
-                coarse = 2**18 * 1000 // references_q3[channel]
-                ceiling = (2**30 - 1) // coarse * coarse >> 18
-                wanted[:2] = [min(value, ceiling) for value in wanted[:2]]
-            assert out[channel] == wanted
+        chains.append(Channel(
+            TABLES[rate_hz], shift=shift, rail=rail, mains_hz=mains_hz, block_samples=size, nv_per_count=250,
+            reference_q3=reference_q3, **options,
+        ))  # fmt: skip
+    for at in range(0, len(counts), size):
+        block = counts[at : at + size]
+        blank, off = bool(rng.random() < 0.2), int(rng.integers(16)) if rng.random() < 0.1 else 0
+        k.process(block_of(block), blank, off)
+        for channel, one in enumerate(chains):
+            wanted = one.block(block[:, channel].tolist(), blank=blank, lead_off=bool(off >> channel & 1))
+            assert {key: k.out[channel][word] for key, word in WORDS.items()} == wanted
 
 
 def test_channels_do_not_touch_each_other() -> None:
     rng = np.random.default_rng(9)
     counts = rng.integers(-RAIL, RAIL + 1, (400, 4))
-    together = Kernel(4, 0, RAIL, 60)
-    alone = [Kernel(1, 0, RAIL, 60) for _ in range(4)]
-    ones = [run_blocks(k, counts[:, c : c + 1], forever(10)) for c, k in enumerate(alone)]
-    for _, out in run_blocks(together, counts, forever(10)):
-        assert out == [next(one)[1][0] for one in ones]
+    together = run(Kernel(4, 0, RAIL, 60), counts)
+    alone = [run(Kernel(1, 0, RAIL, 60), counts[:, c : c + 1]) for c in range(4)]
+    for out in together:
+        assert out == [next(one)[0] for one in alone]
 
 
 def test_reset_forgets_the_past_and_keeps_the_reference() -> None:
     counts = np.random.default_rng(2).integers(-900, 901, (300, 1))
     k = Kernel(1, 0, RAIL, 50)
     k.set_reference(0, 3000, 0)
-    first = [out for _, out in run_blocks(k, counts, forever(10))]
-    assert [out for _, out in run_blocks(k, counts, forever(10))] != first
+    first = list(run(k, counts))
+    assert list(run(k, counts)) != first
     k.reset()
-    assert [out for _, out in run_blocks(k, counts, forever(10))] == first
+    assert list(run(k, counts)) == first
 
 
 # Bounds
 
 
-def norms(mains_hz: int) -> dict[str, float]:
-    """Worst-case gain (sum of |impulse response|) from the input to every intermediate that the kernel computes.
-
-    From the transfer functions of the exact coefficients: with H = B/A of the high-pass and N of the notch, transposed
-    form II holds h1 = (b1 - a1 y...) and so on; each is a linear filter of x whose response scipy gives.
-    """
-    impulse = np.zeros(4000)
-    impulse[0] = 1.0
-    back = lambda v: np.concatenate([[0.0], v[:-1]])  # noqa: E731 - one sample later
-    g, m, a2 = (value / ONE for value in coeffs.HIGHPASS_20_HZ)
-    ng, nh, na2 = (value / ONE for value in coeffs.NOTCH[mains_hz])
-    x = impulse
-    y = signal.lfilter([g, -2 * g, g], [1, -m, a2], x)
-    z = signal.lfilter([ng, -nh, ng], [1, -nh, na2], y)
-    h2, n2 = g * x - a2 * y, ng * y - na2 * z
-    h1, n1 = m * y - 2 * g * x + back(h2), nh * (z - y) + back(n2)
-    found = {
-        "g x": g * x, "h1": h1, "h2": h2, "g x + h1": g * x + back(h1), "a1 y": m * y, "2 g x": 2 * g * x,
-        "a1 y - 2 g x": m * y - 2 * g * x, "a2 y": a2 * y,
-        "g y": ng * y, "n1": n1, "n2": n2, "g y + n1": ng * y + back(n1), "h (z - y)": nh * (z - y), "a2 z": na2 * z,
-    }  # fmt: skip
-    return {name: float(np.sum(np.abs(value))) for name, value in found.items()} | {
-        "|z|": float(np.sum(np.abs(z))),
-    }
+def coefficients_of(rate_hz: int, mains_hz: int) -> dict[str, float]:
+    """The header's coefficients by the names of the chain's text, everything switched on, input not shifted."""
+    k = Kernel(1, 0, RAIL, mains_hz, tables=TABLES[rate_hz], **EVERYTHING)
+    names = {}
+    for statement in chain_bounds.function().body:
+        text = ast.unparse(statement)
+        if " = H[" in text and "H[_" not in text:
+            name, _, word = text.partition(" = H[")
+            raw = k._header[int(word.split("]")[0])]
+            names[name] = float(raw - 2**31 if word.endswith("- sign") else raw)
+    assert len(names) == 16
+    return names
 
 
-def noise_gain(minus_a1: float, a2: float) -> float:
-    """Largest deviation, in counts, that the dropped fractions cause at a section's output.
+@pytest.mark.parametrize("mains_hz", [50, 60])
+@pytest.mark.parametrize("rate_hz", design_filters.RATES_HZ)
+def test_no_intermediate_leaves_32_bits_on_any_input(rate_hz: int, mains_hz: int) -> None:
+    bounds = chain_bounds.linear_bounds(coefficients_of(rate_hz, mains_hz))
+    assert len(bounds) > 40  # every expression of four sections
+    worst = max(bounds, key=lambda key: bounds[key])
+    assert bounds[worst] < 0.95 * INT32, worst
+    lines = [node.lineno for node in ast.walk(chain_bounds.sample_loop()) if isinstance(node, ast.Subscript)]
+    z = max(value for key, value in bounds.items() if key.startswith("y@") and int(key[2:].split(":")[0]) < max(lines))
+    assert z < chain.BIAS  # so that z + BIAS is not negative
+    away = max(value for key, value in bounds.items() if key.startswith("x >> 3"))
+    top = 8.0 * z
+    loop = next(node for node in chain_bounds.function().body if isinstance(node, ast.While))
+    after = loop.body[[isinstance(node, ast.While) for node in loop.body].index(True) + 1 :]
+    after = [s for s in after if " + sign" not in ast.unparse(s) and not isinstance(s, ast.AugAssign)]
+    for n in (1, 10, 64):
+        names = {
+            "total": (0, n * z), "naway": (0, n * away), "maway": (0, n * away), "n": (n, n), "channel": (0, 3),
+            "low": (-32768, 32767), "high": (-32768, 32767), "x": (-z, z), "y": (0, z), "i": (0, 256),
+        }  # fmt: skip
+        words = {
+            "H[_BLANK]": (0, 1), "H[_RAIL]": (0, FULL), "H[_LEAD_OFF]": (0, 15), "H[_MAINS_LIMIT]": (192, 192),
+            "H[_SMOOTH]": (0, 1024), "H[_SMOOTH_DISPLAY]": (0, 1024), "H[_MICROVOLT]": (0, 2**14),
+            "S[_LEVEL]": (0, 64 * top + 64), "S[_AWAY]": (0, 64 * 16 * away + 64), "S[_ENVELOPE_1]": (0, 1024 * top),
+            "S[_ENVELOPE_2]": (0, 1024 * top), "S[_DISPLAY]": (0, 1024 * top),
+            "S[GAIN]": (0, 2**30 - 1), "S[CEILING]": (0, 2**30 - 1),
+        }  # fmt: skip
+        bounded = chain_bounds.Intervals(names, words, (0, 1024 * top + 1023))
+        # Gain times what passes the ceiling is below 2^30 by construction (set_reference): intervals can't know that.
+        scaled = [s for s in after if "* low" in ast.unparse(s)]
+        assert len(scaled) == 3
+        bounded.run([s for s in after if s not in scaled])
+        for text, (low, high) in bounded.widest.items():
+            if not text.startswith("(i - (x >> 10)) * ") and not text.startswith("(y - (x >> 10)) * "):
+                assert low >= -INT32 and high < INT32, text
+        # A pole takes (in - out) * gain / 1024 of the way to its input: it stays between 0 and the greatest input.
+        assert 1024 * top < 2**30
 
-    The fraction f in [0, 1) of step n is fed back in step n + 1, so that the output carries -(1 - 1/z)/A(z) f.
-    """
-    impulse = np.zeros(4000)
-    impulse[0] = 1.0
-    return float(np.sum(np.abs(signal.lfilter([1, -1], [1, -minus_a1, a2], impulse))))
+
+def test_a_pole_stays_between_its_input_and_itself() -> None:
+    """The one step that intervals can't bound: w' = w + (in - w // 1024) * gain with gain <= 1024, exhaustively at
+    its corners: never below 0, never above 1024 * in or w."""
+    for w in [*range(5000), 2**29 - 1, 2**29]:
+        for level in (0, 1, 7, 2**19):
+            for gain in (0, 1, 141, 386, 1023, 1024):
+                after = w + (level - w // 1024) * gain
+                assert 0 <= after <= max(w, 1024 * level + 1023)
 
 
-@pytest.mark.parametrize("mains_hz", [0, 50, 60])
-def test_nothing_leaves_32_bits_by_worst_case_gain(mains_hz: int) -> None:
-    worst = norms(mains_hz)
-    # Rounding adds at most its own worst case, in units of 2^14 for the products: less than 100 counts in all.
-    _, m, a2 = (value / ONE for value in coeffs.HIGHPASS_20_HZ)
-    _, nh, na2 = (value / ONE for value in coeffs.NOTCH[mains_hz])
-    rounding = noise_gain(m, a2) * worst["|z|"] + (noise_gain(nh, na2) if mains_hz else 0)
-    assert rounding < 100
-    bounds = {name: (gain * FULL + 4 * rounding) * ONE for name, gain in worst.items()}
-    assert max(bounds.values()) < 0.55 * INT32  # a whole bit to spare nearly; the greatest is a1 y of the high-pass
-    assert max(bounds, key=lambda name: bounds[name]) == "a1 y"
-    top = worst["|z|"] * FULL + 4 * rounding  # of what is rectified
-    assert 64 * top * 8 < INT32  # the sum over the longest block, in eighths
-    # Envelope, per count of input: the loop's own worst-case gains.
-    f, q = coeffs.ENVELOPE_6_HZ[0] / 2**17, coeffs.ENVELOPE_6_HZ[1] / ONE
-    impulse = np.zeros(4000)
-    impulse[0] = 1.0
-    low = signal.lfilter([0, f * f], [1, f * q + f * f - 2, 1 - f * q], impulse)
-    band = signal.lfilter([f, -f], [1, f * q + f * f - 2, 1 - f * q], impulse)
-    low_gain, band_gain = np.sum(np.abs(low)), np.sum(np.abs(band))
-    high_gain = 1 + low_gain + q * band_gain
-    assert coeffs.ENVELOPE_6_HZ[1] * band_gain * top < 0.6 * INT32  # q band
-    assert coeffs.ENVELOPE_6_HZ[0] * high_gain * top < 0.6 * INT32  # f high
-    assert coeffs.ENVELOPE_6_HZ[0] * band_gain * top < 0.6 * INT32  # f band
-    assert 8 * low_gain * top < 0.01 * INT32
-
-
-def test_sums_that_meet_the_bounds() -> None:
-    """The sign-matched input reaches the bound of the filtered sample: the bound is no exaggeration."""
+def test_the_bounds_are_no_exaggeration() -> None:
+    """The sign-matched input reaches the bound of the filtered sample, less what rounding may add."""
     for mains_hz in (50, 60):
-        g, m, a2 = (value / ONE for value in coeffs.HIGHPASS_20_HZ)
-        ng, nh, na2 = (value / ONE for value in coeffs.NOTCH[mains_hz])
-        impulse = np.eye(1, 1500)[0]
-        answer = signal.lfilter([ng, -nh, ng], [1, -nh, na2], signal.lfilter([g, -2 * g, g], [1, -m, a2], impulse))
-        chain = Reference(mains_hz)
-        reached = max(abs(chain.filtered(FULL if value >= 0 else -FULL)) for value in answer[::-1])
-        rounding = 1.5 * noise_gain(m, a2) + noise_gain(nh, na2)
-        assert reached == pytest.approx(norms(mains_hz)["|z|"] * FULL, abs=rounding)
-        assert reached > 3 * FULL  # three times full scale: 15 bits at the input are the most that fit
+        bounds = chain_bounds.linear_bounds(coefficients_of(1000, mains_hz))
+        z = next(value for key, value in reversed(bounds.items()) if key.startswith("y@"))
+        one = Channel(TABLES[1000], mains_hz=mains_hz, harmonic=True)
+        answer = [one.sample(FULL if k == 0 else 0)[0] for k in range(1500)]
+        one = Channel(TABLES[1000], mains_hz=mains_hz, harmonic=True)
+        reached = max(abs(one.sample(FULL if value >= 0 else -FULL)[0]) for value in reversed(answer))
+        assert 0.985 * z < reached <= z
 
 
 def test_too_wide_a_front_end_is_refused() -> None:
@@ -278,200 +250,105 @@ def test_too_wide_a_front_end_is_refused() -> None:
         Kernel(1, 0, 16385, 50)
 
 
-# Accuracy
-
-
-def emg(seconds: float, mean_rectified_counts: float, seed: int) -> np.ndarray:
-    """Noise in the EMG's band, slowly rising and falling, in counts."""
-    rng = np.random.default_rng(seed)
-    count = round(seconds * 1000)
-    sos = signal.butter(4, [25, 350], "bandpass", fs=1000, output="sos")
-    band = signal.sosfilt(sos, rng.standard_normal(count + 500))[500:]
-    swell = 1 + 0.8 * np.sin(2 * np.pi * 0.5 * np.arange(count) / 1000)
-    return np.rint(band / np.mean(np.abs(band)) * mean_rectified_counts * swell).clip(-RAIL, RAIL).astype(int)
-
-
-def ideal_envelope(counts: np.ndarray, mains_hz: int) -> np.ndarray:
-    """The chain as designed, in float64: Butterworth, iirnotch, |x|, analogue Butterworth poles by z = exp(s T)."""
-    sos = [signal.butter(2, 20, "highpass", fs=1000, output="sos")]
-    if mains_hz:
-        sos.append(signal.tf2sos(*signal.iirnotch(mains_hz, 10, fs=1000)))
-    rectified = np.abs(signal.sosfilt(np.concatenate(sos), counts.astype(float)))
-    pole = np.exp(2 * np.pi * 6 / 1000 * complex(-math.sqrt(0.5), math.sqrt(0.5)))
-    a1, a2 = -2 * pole.real, abs(pole) ** 2
-    return signal.sosfilt(np.array([[0, 1 + a1 + a2, 0, 1, a1, a2]]), rectified)
-
-
-def envelope_rounding() -> tuple[float, float]:
-    """Bounds of what rounding does to the envelope's level, in counts, from its five roundings down.
-
-    Each takes d in [0, 1) of its unit away at one place of the loop; its contribution is d through the loop's own
-    response from there to `low`. The sum of the negative (positive) parts of those responses bounds the error.
-    """
-    f, q = coeffs.ENVELOPE_6_HZ[0] / 2**17, coeffs.ENVELOPE_6_HZ[1] / ONE
-    denominator = [1, f * q + f * f - 2, 1 - f * q]
-    impulse = np.zeros(4000)
-    impulse[0] = 1.0
-    into_low = signal.lfilter([1, f * q - 1], denominator, impulse)  # something added to low itself
-    into_band = signal.lfilter([0, f], denominator, impulse)  # something added to band
-    later = np.concatenate([[0.0], into_band[:-1]])  # band as it was, used in the next step
-    eighth = 1 / 8
-    parts = [
-        -eighth * into_low,  # f band, in eighths
-        -eighth * into_band,  # f high, in eighths
-        f * into_band,  # low >> 3 within high: less is taken off
-        f * into_band,  # q band within high
-        -(f * into_low - f * q * into_band) + 0 * later,  # band >> 3, a whole count, used in both places
-    ]
-    bottom = sum(float(np.sum(np.minimum(part, 0))) for part in parts)
-    top = sum(float(np.sum(np.maximum(part, 0))) for part in parts)
-    return bottom + 3, top + 3
+# Rest
 
 
 @pytest.mark.parametrize("mains_hz", [0, 50, 60])
-@pytest.mark.parametrize("level", [8, 100, 1600])
-def test_envelope_is_the_ideal_chain_in_float64(level: int, mains_hz: int) -> None:
-    """Within the worst case of rounding plus 0.1 % of the level, and without a bias.
-
-    0.1 %: test_coeffs bounds the gains' error by 0.005 dB = 0.06 % for each of the two filters.
-    """
-    counts = emg(6, level, 17)
-    error = envelope_of(counts, mains_hz) - ideal_envelope(counts, mains_hz)
-    _, m, a2 = (value / ONE for value in coeffs.HIGHPASS_20_HZ)
-    _, nh, na2 = (value / ONE for value in coeffs.NOTCH[mains_hz])
-    # The worst that dropped fractions do to the filtered sample passes |x| unamplified; the loop overshoots by 4.5 %.
-    filters = 1.05 * (noise_gain(m, a2) * 1.5 + (noise_gain(nh, na2) if mains_hz else 0))
-    bottom, top = envelope_rounding()
-    slack = 0.001 * np.max(ideal_envelope(counts, mains_hz))
-    assert error.min() >= bottom - filters - slack
-    assert error.max() <= top + filters + slack
-    # On average the five roundings cancel against the three counts given back (without them: 3.1 counts too low). What
-    # is left at rest, where fractions no longer spread evenly, is below one count, 0.25 uV on the simulated board.
-    assert abs(np.mean(error[1000:])) < (1 if level < 100 else 0.25)
-    assert np.sqrt(np.mean(error[1000:] ** 2)) < (1.5 if level < 100 else 0.5)
-
-
-@pytest.mark.parametrize("mains_hz", [0, 50, 60])
-@pytest.mark.parametrize("offset", [1, -1, 37, -1000, 12345, RAIL, -FULL])
+@pytest.mark.parametrize("offset", [0, 1, -1, 37, -1000, 12345, RAIL, -FULL])
 def test_an_offset_leaves_nothing(offset: int, mains_hz: int) -> None:
-    """DC error nil: without the notch every filtered sample after the transient is exactly 0.
-
-    The notch's own rounding may ring on near its frequency, by two counts (0.5 uV) at most and without a mean: the sum
-    over any length stays below that of half a period.
-    """
-    chain = Reference(mains_hz)
-    filtered = [chain.filtered(offset) for _ in range(6000)][2000:]
-    ringing = 0 if mains_hz == 0 else 2
-    assert max(abs(z) for z in filtered) <= ringing
-    assert np.max(np.abs(np.cumsum(filtered))) <= ringing * 10
-    k = Kernel(1, 0, FULL, mains_hz)
+    """After an impulse and a step the high-pass leaves exactly 0. The last bit of a notch may toggle on, for ever: the
+    low-pass makes 2 counts of it (4 with both notches), half a microvolt on the simulated board."""
+    one = Channel(TABLES[1000], mains_hz=mains_hz, lowpass=False)
+    filtered = [one.sample(FULL if n == 0 else offset)[0] for n in range(6000)][3000:]
+    assert max(abs(z) for z in filtered) <= (1 if mains_hz else 0)
+    for harmonic, ringing in ((False, 2), (True, 4)):
+        one = Channel(TABLES[1000], mains_hz=mains_hz, harmonic=harmonic)
+        filtered = [one.sample(FULL if n == 0 else offset)[0] for n in range(6000)][3000:]
+        assert max(abs(z) for z in filtered) <= (ringing if mains_hz else 0)
+        assert abs(np.mean(filtered)) <= 1
+    k = Kernel(1, 0, FULL, mains_hz, nv_per_count=250)
     k.set_reference(0, 0, 8192)
-    outs = [out[0] for _, out in run_blocks(k, np.full((3000, 1), offset), forever(50))]
-    assert {out[OUT_FAST] for out in outs[40:]} == {0}  # in uV: below 4 counts
-    assert {out[OUT_ENVELOPE] for out in outs[40:]} == {0}
+    outs = [out[0] for out in run(k, np.full((3000, 1), offset))]
+    assert {out[chain.OUT_ENVELOPE] for out in outs[200:]} == {0}
+    assert {out[chain.OUT_DISPLAY_UV] for out in outs[250:]} == {0}
 
 
-@pytest.mark.parametrize(("mains_hz", "amplitude"), [(50, 8000), (60, 8000), (50, 400), (60, 400)])
-def test_notch_is_30_db_deep_on_integers(mains_hz: int, amplitude: int) -> None:
-    t = np.arange(4000) / 1000
-    tone = np.rint(amplitude * np.sin(2 * np.pi * mains_hz * t)).astype(int)
-
-    def level(notch_hz: int) -> float:
-        k = Kernel(1, 0, RAIL, notch_hz)
-        k.set_reference(0, 0, 2**18 // 8)  # whole counts
-        if amplitude > 4000:
-            k.set_reference(0, 0, 2**18 // 64)
-        outs = [out[0][OUT_FAST] for _, out in run_blocks(k, tone[:, None], forever(50))]
-        return float(np.mean(outs[40:])) * (8 if amplitude > 4000 else 1)
-
-    assert level(0) == pytest.approx(amplitude * 2 / np.pi, rel=0.02)  # the high-pass alone lets it pass (0.1 dB)
-    assert 20 * np.log10(level(0) / max(level(mains_hz), 1)) >= 30
-    assert level(110 - mains_hz) > 0.85 * level(0)  # the other country's notch does not help: 10 Hz away
+# Envelopes
 
 
-def delay_of(response: Callable[[np.ndarray], np.ndarray], carrier_hz: float) -> float:
-    """Group delay in ms by the phase of two tones beside the carrier."""
-    phases = []
-    t = np.arange(4000) / 1000
-    for hz in (carrier_hz - 1, carrier_hz + 1):
-        x = np.rint(8000 * np.cos(2 * np.pi * hz * t)).astype(int)
-        y = response(x)[2000:]
-        phases.append(np.angle(np.sum(y * np.exp(-2j * np.pi * hz * t[2000:]))))
-    return float(-np.angle(np.exp(1j * (phases[1] - phases[0]))) / (2 * np.pi * 2) * 1000)
+def test_a_steady_level_is_reached_exactly() -> None:
+    """A square wave of period 4 that only the high-pass meets: level, envelope and display agree to an eighth."""
+    counts = np.where(np.arange(20_000) % 4 < 2, 1000, -1000)
+    k = Kernel(1, 0, RAIL, 0, lowpass=False, highpass=False)
+    *_, last = run(k, counts[:, None])
+    words = last[0]
+    assert words[chain.OUT_LEVEL_Q3] == 8000
+    assert words[chain.OUT_Q3] == 8000
+    assert words[chain.OUT_DISPLAY_UV] == 1000  # 1 uV a count unless it is told
 
 
-@pytest.mark.parametrize("carrier_hz", [30.0, 90.0, 200.0])
-def test_group_delay_of_the_filters(carrier_hz: float) -> None:
-    """Measured on the integers (test_bit_exact: the reference is the kernel); wanted: scipy's, of the ideal filters."""
-    chain = Reference(50)
-    measured = delay_of(lambda x: np.array([chain.filtered(int(v)) for v in x]), carrier_hz)
-    wanted = 0.0
-    for b, a in (signal.butter(2, 20, "highpass", fs=1000), signal.iirnotch(50, 10, fs=1000)):
-        wanted += signal.group_delay((b, a), w=[carrier_hz], fs=1000)[1][0]
-    # The tones stand 1 Hz left and right of the carrier; the delay's curvature there is below 0.02 ms.
-    assert measured == pytest.approx(wanted, abs=0.03)
+@pytest.mark.parametrize(("word", "delay_ms"), [(chain.OUT_Q3, 37.5), (chain.OUT_DISPLAY_UV, 100.0)])
+@pytest.mark.parametrize("rate_hz", design_filters.RATES_HZ)
+def test_delay_of_the_envelopes(rate_hz: int, word: int, delay_ms: float) -> None:
+    """A carrier whose amplitude swings at 0.25 Hz comes out late by the stated delay, at every rate."""
+    size = rate_hz // 100
+    t = np.arange(24 * rate_hz) / rate_hz
+    counts = np.rint(6000 * (1 + 0.5 * np.cos(2 * np.pi * 0.25 * t)) * np.sin(2 * np.pi * 170 * t)).astype(int)
+    options = {"highpass": False, "lowpass": False, "tables": TABLES[rate_hz], "block_samples": size}
+    out = trace(counts, word, 0, **options).astype(float)[400:]
+    at = t[size - 1 :: size][400:]
+    phase = np.angle(np.sum((out - out.mean()) * np.exp(-2j * np.pi * 0.25 * at)))
+    assert -phase / (2 * np.pi * 0.25) * 1000 == pytest.approx(delay_ms, abs=1.0)
 
 
-def test_delay_of_the_envelope_is_37_5_ms() -> None:
-    """A carrier whose amplitude swings at 0.5 Hz: sqrt(2) / (2 pi 6 Hz), plus the filters' delay at the carrier."""
-    t = np.arange(12000) / 1000
-    swing = 1 + 0.5 * np.cos(2 * np.pi * 0.5 * t)
-    counts = np.rint(6000 * swing * np.sin(2 * np.pi * 170 * t)).astype(int)
-    out = envelope_of(counts)[4000:]
-    phase = np.angle(np.sum((out - out.mean()) * np.exp(-2j * np.pi * 0.5 * t[4000:])))
-    wanted = 1000 * math.sqrt(2) / (2 * math.pi * 6)
-    for b, a in (signal.butter(2, 20, "highpass", fs=1000), signal.iirnotch(50, 10, fs=1000)):
-        wanted += signal.group_delay((b, a), w=[170.0], fs=1000)[1][0]
-    assert -phase / (2 * np.pi * 0.5) * 1000 == pytest.approx(wanted, abs=0.5)
-
-
-# Scaling and quality
+def test_an_envelope_does_not_overshoot() -> None:
+    counts = np.concatenate([np.zeros(500, int), np.where(np.arange(1500) % 4 < 2, 4000, -4000)])
+    out = trace(counts, chain.OUT_Q3, 0, highpass=False, lowpass=False)
+    assert np.all(np.diff(out) >= 0) and out[-1] == 32000
 
 
 @pytest.mark.parametrize("reference_q3", [1000, 1001, 4096, 12800, 77777, 262144])
 def test_permille_is_exact_and_ends_at_4095(reference_q3: int) -> None:
     """The value is level x 1000 / reference, rounded down; the rounded factor of 18 bits may cost one or two."""
-    k = Kernel(1, 0, RAIL, 0)
-    k.set_reference(0, reference_q3, 0)
-    gain = 1000 * 2**18 // reference_q3
     tops = set()
     for amplitude in (0, 1, 40, 300, 2000, 9000, RAIL):
-        counts = np.where(np.arange(400) % 4 < 2, amplitude, -amplitude)[:, None]
-        for _, out in run_blocks(k, counts, forever(10)):
-            level = out[0][OUT_Q3]
-            assert out[0][OUT_ENVELOPE] == min(level * gain // 2**18, 4095)
+        k = Kernel(1, 0, RAIL, 0)
+        k.set_reference(0, reference_q3, 0)
+        for out in run(k, np.where(np.arange(400) % 4 < 2, amplitude, -amplitude)[:, None]):
+            level = out[0][chain.OUT_Q3]
             exact = level * 1000 // reference_q3
-            assert min(exact - 1 - level // 2**18, 4095) <= out[0][OUT_ENVELOPE] <= min(exact, 4095)
-            tops.update(out[0][:2])
+            assert min(exact - 1 - level // 2**18, 4095) <= out[0][chain.OUT_ENVELOPE] <= min(exact, 4095)
+            tops.add(out[0][chain.OUT_FAST])
     assert max(tops) == 4095 if reference_q3 < 20_000 else max(tops) <= 4095
 
 
-def test_uncalibrated_output_is_microvolt() -> None:
-    """250 nV a count: an eighth of a count is 1/32 uV, exactly; the factor is what the pipeline sets."""
-    k = Kernel(1, 0, RAIL, 50)
-    k.set_reference(0, 0, (250 << 15) // 1000)
-    seen = set()
-    for block, out in run_blocks(k, emg(2, 900, 5)[:, None], forever(10)):
-        assert out[0][OUT_ENVELOPE] == out[0][OUT_Q3] // 32
-        assert len(block) == 10
-        seen.add(out[0][OUT_ENVELOPE])
-    assert max(seen) > 200
-    loud = Kernel(1, 0, RAIL, 50)
-    loud.set_reference(0, 0, (250 << 15) // 1000)
-    square = np.where(np.arange(600) % 10 < 5, RAIL, -RAIL)[:, None]
-    last = [out[0] for _, out in run_blocks(loud, square, forever(10))][-1]
-    assert last[OUT_ENVELOPE] == min(last[OUT_Q3] // 32, 4095)
-
-
 def test_a_reference_of_nothing_gives_nothing_and_a_tiny_one_stays_in_range() -> None:
+    counts = np.random.default_rng(1).integers(-9000, 9001, (200, 1))
     k = Kernel(1, 0, RAIL, 0)
     for reference_q3, unit_q18 in ((0, 0), (2**30, 0), (1, 0), (0, 2**31)):
         k.set_reference(0, reference_q3, unit_q18)
-        for _, out in run_blocks(k, emg(0.2, 4000, 1)[:, None], forever(10)):
-            assert 0 <= out[0][OUT_ENVELOPE] <= kernel.MAX_PERMILLE
-            assert 0 <= out[0][OUT_FAST] <= kernel.MAX_PERMILLE
-            if reference_q3 == 2**30 or unit_q18 == reference_q3 == 0:
-                assert out[0][:2] == [0, 0]
+        for out in run(k, counts):
+            for word in (chain.OUT_ENVELOPE, chain.OUT_FAST, chain.OUT_DISPLAY):
+                assert 0 <= out[0][word] <= kernel.MAX_PERMILLE
+                if reference_q3 == 2**30 or unit_q18 == reference_q3 == 0:
+                    assert out[0][word] == 0
+
+
+@pytest.mark.parametrize(("mains_hz", "amplitude"), [(50, 8000), (60, 8000), (50, 400), (60, 400)])
+def test_notch_is_30_db_deep_on_integers(mains_hz: int, amplitude: int) -> None:
+    t = np.arange(4000) / 1000
+    for hz in (mains_hz, 2 * mains_hz):
+        tone = np.rint(amplitude * np.sin(2 * np.pi * hz * t)).astype(int)
+        through, stopped = (
+            trace(tone, chain.OUT_LEVEL_Q3, notch_hz, harmonic=True)[200:].mean() / 8 for notch_hz in (0, mains_hz)
+        )
+        assert through == pytest.approx(amplitude * 2 / np.pi, rel=0.03)
+        assert 20 * np.log10(through / max(stopped, 1)) >= 30
+        word = chain.OUT_MAINS_Q3 if hz == mains_hz else chain.OUT_HARMONIC_Q3
+        assert trace(tone, word, mains_hz, harmonic=True)[200:].mean() / 8 == pytest.approx(through, rel=0.02)
+
+
+# Quality
 
 
 @pytest.mark.parametrize(
@@ -481,10 +358,71 @@ def test_a_reference_of_nothing_gives_nothing_and_a_tiny_one_stays_in_range() ->
         ([-2047] + [1] * 9, 1), ([2046, -2046] * 5, 0), ([2047, -2047] * 5, 1), ([0] * 9 + [1], 0), ([2048, 0], 1),
     ],
 )  # fmt: skip
-def test_quality(samples: list[int], quality: int) -> None:
+def test_clipped_and_flat(samples: list[int], quality: int) -> None:
     """Bit 0: a raw count at either rail; bit 1: all samples alike."""
-    k = Kernel(2, 3, 2047, 50)
-    block = array("h", [value for x in samples for value in (x, 7)])
-    k.process(block, len(samples))
-    assert k.out[0][OUT_QUALITY] == quality
-    assert k.out[1][OUT_QUALITY] == 2
+    k = Kernel(2, 3, 2047, 0, block_samples=len(samples))
+    k.process(array("h", [value for x in samples for value in (x, 7)]))
+    assert k.out[0][chain.OUT_QUALITY] == quality
+    assert k.out[1][chain.OUT_QUALITY] == 2
+
+
+def test_lead_off_and_motor_are_marked_per_channel() -> None:
+    k = Kernel(3, 0, RAIL, 50)
+    block = block_of(np.random.default_rng(1).integers(-50, 51, (10, 3)))
+    for _ in range(200):  # until the notch's own beginning is past
+        k.process(block_of(np.random.default_rng(1).integers(-50, 51, (10, 3))))
+    k.process(block, False, 0b101)
+    assert [words[chain.OUT_QUALITY] for words in k.out] == [16, 0, 16]
+    k.process(block, True, 0b010)
+    assert [words[chain.OUT_QUALITY] for words in k.out] == [32, 48, 32]
+
+
+@pytest.mark.parametrize("mains_hz", [50, 60])
+def test_mains_that_dominates_is_marked_and_goes_away_again(mains_hz: int) -> None:
+    rng = np.random.default_rng(4)
+    t = np.arange(4000) / 1000
+    noise = rng.normal(0, 100, 4000)
+    clean = np.rint(noise).astype(int)
+    hum = np.rint(noise + 600 * np.sin(2 * np.pi * mains_hz * t)).astype(int)
+    marks = trace(np.concatenate([clean, hum, clean]), chain.OUT_QUALITY, mains_hz) & 4
+    assert not marks[:400].any()
+    assert marks[500:800].all()
+    assert not marks[1000:].any()
+
+
+# The motor
+
+
+def test_a_buzz_leaves_the_envelopes_where_they_were() -> None:
+    """Vibration ten times the muscle's level: neither the beginning nor the end of a buzz is a jump."""
+    rng = np.random.default_rng(7)
+    emg = rng.normal(0, 400, 4000)
+    t = np.arange(4000) / 1000
+    shaken = emg + np.where((t >= 2) & (t < 2.35), 5000 * np.sin(2 * np.pi * 170 * t), 0)
+    k = Kernel(1, 0, RAIL, 50)
+    k.set_reference(0, 3200, 0)
+    words = []
+    for at in range(0, 4000, 10):
+        k.process(block_of(np.rint(shaken[at : at + 10, None])), 200 <= at // 10 < 240)
+        words.append([k.out[0][w] for w in (chain.OUT_ENVELOPE, chain.OUT_DISPLAY, chain.OUT_FAST)])
+    envelope, display, fast = np.array(words).T
+    assert len(set(envelope[199:240])) == len(set(display[199:240])) == 1
+    assert fast[205:230].min() > 5000 // 3200  # the fast level does show it, and is marked
+    steps = np.abs(np.diff(envelope))
+    assert steps[240:260].max() <= 1.5 * steps[100:200].max()
+
+
+def test_reference_section_is_scipys_filter() -> None:
+    """The reference itself, against scipy in float64: otherwise two of the same mistake would agree."""
+    from scipy import signal
+
+    x = np.random.default_rng(5).integers(-8000, 8001, 4000)
+    sos = np.concatenate([
+        signal.butter(2, 20, "highpass", fs=1000, output="sos"), signal.tf2sos(*signal.iirnotch(50, 10, fs=1000)),
+        signal.butter(2, 450, fs=1000, output="sos"),
+    ])  # fmt: skip
+    one = Channel(TABLES[1000], mains_hz=50)
+    ours = np.array([one.sample(int(v))[0] for v in x])
+    assert np.max(np.abs(ours - signal.sosfilt(sos, x))) < 0.001 * 8000 + 4
+    assert isinstance(one.highpass, Section)
+    assert vars(coeffs)["HIGHPASS"] == TABLES[1000].HIGHPASS

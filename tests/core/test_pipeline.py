@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from simulated import load_facts, noise
 
 from mmc_core import event, pipeline, record, settings
+from mmc_core.chain import OUT_DISPLAY, OUT_ENVELOPE, OUT_Q3, OUT_QUALITY
 from mmc_core.kernel import Kernel
 from mmc_core.pipeline import Pipeline, to_nanovolt, to_q3
 
@@ -171,8 +172,10 @@ def test_features_are_the_kernels_output_at_frame_ends(seed: int, losses: list[i
         if rng.random() < 0.1:
             busy = not busy
         run.step(block, busy=busy)
-        beside.process(array("h", block.astype("<i2").tobytes()), 10)
-        truth.append((run.t, [out[0] for out in beside.out], [out[2] for out in beside.out], busy))
+        beside.process(array("h", block.astype("<i2").tobytes()), busy)
+        truth.append(
+            (run.t, [out[OUT_DISPLAY] for out in beside.out], [out[OUT_QUALITY] & 15 for out in beside.out], busy)
+        )
     run.close()
     at = {t: n for n, (t, *_) in enumerate(truth)}
     samples = 0
@@ -319,7 +322,7 @@ def test_the_reference_is_a_thousand() -> None:
     for block in blocks_of(noise(4, [400, 0, 0, 0], seed=6)):
         run.step(block)
         out = kernel.out[0]
-        assert out[0] == min(4095, out[3] * (1000 * 2**18 // 12800) // 2**18)
+        assert out[OUT_ENVELOPE] == min(4095, out[OUT_Q3] * (1000 * 2**18 // 12800) // 2**18)
     assert run.of(record.EVENT)[0][0][1] == event.EVENT_HOLD_START
 
 
@@ -328,8 +331,8 @@ def test_the_mains_setting_chooses_the_notch(mains: str, hz: int) -> None:
     run, beside = Run(calibrated(mains_hz=mains)), Kernel(4, 0, FACTS.EMG_RAIL_COUNTS, hz)
     for block in HOLD[:20]:
         run.step(block)
-        beside.process(array("h", np.asarray(block, "<i2").tobytes()), 10)
-        assert [out[3] for out in run.pipeline.kernel.out] == [out[3] for out in beside.out]
+        beside.process(array("h", np.asarray(block, "<i2").tobytes()))
+        assert [out[OUT_Q3] for out in run.pipeline.kernel.out] == [out[OUT_Q3] for out in beside.out]
 
 
 def test_a_target_that_the_board_does_not_have_is_its_last() -> None:

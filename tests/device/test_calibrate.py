@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from simulated import Simulated, make_body, noise, records
 
-from mmc_core import event, message, record
+from mmc_core import chain, event, message, record
 from mmc_device.calibrate import Calibration
 
 STARTS, RESTS = 1, 2
@@ -229,7 +229,7 @@ def test_an_unknown_kind_is_refused(strong: Wearable) -> None:
 def test_the_motors_own_blocks_are_left_out() -> None:
     """Blocks in which the motor shook, however loud, do not count, nor does the first second of a phase."""
     calibration = Calibration(1, 0)
-    out = [array("i", [0, 0, 0, 0])]
+    out = [array("I", bytes(4 * chain.CHANNEL_WORDS))]
     now = 0
     assert calibration.start(message.CALIBRATE_MAXIMUM, now) == event.CUE_START
     contracting = 0
@@ -240,7 +240,7 @@ def test_the_motors_own_blocks_are_left_out() -> None:
         contracting += in_contraction
         age = now - calibration._began_ms
         quiet = 64 if not in_contraction else 8000
-        out[0][3] = 400_000 if busy or age < 1000 else quiet
+        out[0][chain.OUT_Q3] = 400_000 if busy or age < 1000 else quiet
         calibration.step(out, busy, now)
     assert calibration.phase == message.PHASE_DONE and contracting == 900
     assert calibration.rest_q3[0] == 64 and calibration.reference_q3[0] == 8000

@@ -12,6 +12,7 @@ import heap
 import pytest
 
 from mmc_core import message
+from mmc_core.settings import names
 from mmc_host import body, session
 from mmc_host.client import Device
 from mmc_host.pull import pull
@@ -55,7 +56,7 @@ def test_calibrate_train_and_pull_in_110_kib(tmp_path, mpy32):
             device.stop()
             (pulled,) = pull(device, store)
         assert pulled.outcome == "pulled"
-        assert len(device.settings()) == 50
+        assert len(device.settings()) == len(list(names()))
         loaded = session.load(pulled.path)
         assert loaded.accounted and not loaded.damage and not loaded.faults
         assert loaded.count("hold_start") == 3 and loaded.count("activation_regained") == 2

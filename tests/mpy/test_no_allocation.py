@@ -28,8 +28,8 @@ blocks = [array("h", [0] * 40) for _ in range(4)]
 for i in range(40):
     blocks[0][i] = 16383 if i & 4 else -16383  # alternating extremes
     blocks[1][i] = 16383  # the rail
-    blocks[2][i] = 1200 if i & 4 else -1200  # a hold
-    blocks[3][i] = 4 if i & 4 else -4  # rest
+    blocks[2][i] = 1200 if i & 8 else -1200  # a hold
+    blocks[3][i] = 4 if i & 8 else -4  # rest
 reading = array("h", [4096, -32768, 32767, 32767, -32768, 32767])
 events = [0] * 8
 cues = 0

@@ -57,6 +57,7 @@ STAGES = (
     "program",
     "sample",
     "coeffs",
+    "chain",
     "kernel",
     "coach",
     "coach.*",
