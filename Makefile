@@ -20,7 +20,7 @@ SOURCES := firmware boards host tests tools
 help: ## Show this list
 	@echo "mmc: make TARGET"
 	@echo
-	@awk -F ':.*## ' '/^[a-z][a-z0-9-]*:.*## / { printf "  %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z][a-z0-9-]*:.*## / { printf "  %-12s %s\n", $$1, $$2 }' Makefile
 
 .PHONY: demo
 demo: $(STAMP) ## Wear the simulated device through a workout, pull the session, open the report
@@ -31,7 +31,7 @@ test: $(STAMP) mpy32 ## Run all tests (ARGS="-k hold" picks some)
 	@$(PY) -m pytest $(ARGS)
 
 .PHONY: check
-check: lint types generated heap test ## Everything a change must pass: format, lint, types, generated files, heap, tests
+check: lint types generated instructions heap test ## Everything a change must pass: format, lint, types, generated files, instructions, heap, tests
 
 .PHONY: lint
 lint: $(STAMP) ## Check format and lint
@@ -46,6 +46,10 @@ types: $(STAMP) $(STUBS_STAMP) ## Check types: host code strictly, device code a
 .PHONY: generated
 generated: $(STAMP) ## Check that generated files are what their tools make
 	@$(PY) tools/generate.py --check
+
+.PHONY: instructions
+instructions: $(STAMP) ## Check the instructions that the kernel takes on the device, and its output there, bit by bit
+	@$(PY) tools/instructions.py --check
 
 .PHONY: heap
 heap: $(STAMP) mpy32 ## Check the heap that each module takes on the device

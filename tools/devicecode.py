@@ -7,8 +7,9 @@ computes bit by bit, and say what it costs.
 In:     a module's source; arguments as integers and buffers (array, bytearray), which are changed in place
 Out:    `Counts`: instructions, memory accesses, branches, pipeline stalls, calls of the runtime, and loops
 Others: what the runtime does within a call is not counted; the runtime knows here what integer code needs: conversion
-        of arguments and result, `//` and `%`. Counts are exact; cycles are a model of a core whose code and data are
-        in internal memory (caches and interrupts are not in it). Misaligned access fails on Xtensa, Unicorn allows it
+        of arguments and result, `//`, `%`, buffers taken from an object. Counts are exact; cycles are a model of a core
+        whose code and data are in internal memory (no caches, no interrupts). Misaligned access fails on Xtensa,
+        Unicorn allows it
 Source: MicroPython's py/persistentcode.c (.mpy), py/nativeglue.h (table of the runtime) and py/objfun.h, compared with
         what mpy-cross 1.29 emits. RISC-V is executed by Unicorn, Xtensa by `xtensa.py`; RISC-V formats: RISC-V ISA
         Manual I, RV32I and C
@@ -33,11 +34,13 @@ from xtensa import decode as decode_xtensa
 
 Architecture = Literal["xtensawin", "rv32imc"]
 Buffer: TypeAlias = "array[int] | bytearray"
+Argument: TypeAlias = "int | Buffer | Sequence[Buffer]"  # the last is an object: the function takes buffers from it
 
 _MASK = 0xFFFFFFFF
 
 # Entries of the runtime's table, mp_fun_kind_t.
-_NATIVE_FROM_OBJ, _NATIVE_TO_OBJ, _FLOOR_DIVIDE, _MODULO, _ENTRIES = 3, 4, 46, 47, 64
+_NATIVE_FROM_OBJ, _NATIVE_TO_OBJ, _SUBSCRIPT, _FLOOR_DIVIDE, _MODULO, _ENTRIES = 3, 4, 15, 46, 47, 64
+_OBJECTS = 0x80000000  # where the handles of objects begin
 _TYPE_UINT = 3  # of those that a function may return, the one without a sign
 
 # Where things are in the simulated memory. What a function finds: its own object -> context -> constants -> table.
@@ -76,7 +79,7 @@ class Counts:
     taken_branches: int  # jumps too; no calls, no return
     load_use_stalls: int  # a loaded value used by the next instruction; Xtensa only
     multiply_use_stalls: int  # the same of a product
-    helper_calls: int  # of `//` and `%`
+    helper_calls: int  # of `//`, `%` and `object[index]`
     conversions: int  # of arguments and result
     loops: tuple[Loop, ...]  # by address
 
@@ -179,7 +182,8 @@ class _Mpy:
 class _Runtime:
     """What a function calls: the entries of MicroPython's table that integer code needs."""
 
-    def __init__(self) -> None:
+    def __init__(self, objects: Sequence[Sequence[int]]) -> None:
+        self.objects = objects  # addresses of the buffers in each object
         self.conversions = 0
         self.helper_calls = 0
         self.result: int | None = None
@@ -194,6 +198,9 @@ class _Runtime:
             self.conversions += 1
             self.result = first if second == _TYPE_UINT else signed(first)
             return first
+        if entry == _SUBSCRIPT and first >= _OBJECTS:
+            self.helper_calls += 1
+            return self.objects[first - _OBJECTS][signed(second)]
         if entry in (_FLOOR_DIVIDE, _MODULO):
             self.helper_calls += 1
             a, b = signed(first), signed(second)
@@ -214,12 +221,12 @@ class Machine:
         self.architecture: Architecture = architecture
         self.instructions = _reachable(code, decode_xtensa if architecture == "xtensawin" else decode_riscv)
 
-    def call(self, arguments: Sequence[int | Buffer], limit: int = 10**8) -> Counts:
+    def call(self, arguments: Sequence[Argument], limit: int = 10**8) -> Counts:
         """Call the function; buffers hold afterwards what it left in them. Fail after `limit` instructions."""
         stack = _CODE + len(self.code) + _STACK_BYTES & ~15
-        memory, addresses = _lay_out(self.code, arguments, stack)
+        memory, addresses, objects = _lay_out(self.code, arguments, stack)
         trace = Trace(len(self.code))
-        runtime = _Runtime()
+        runtime = _Runtime(objects)
         if self.architecture == "xtensawin":
             xtensa = Xtensa(memory, runtime.call)
             xtensa.registers[1:6] = stack, _FUNCTION, len(arguments), 0, _ARGUMENTS
@@ -256,19 +263,30 @@ class Machine:
         )
 
 
-def _lay_out(code: bytes, arguments: Sequence[int | Buffer], stack: int) -> tuple[bytearray, list[tuple[Buffer, int]]]:
-    """Return the memory in which the function finds what it needs, and where each buffer is in it."""
+def _lay_out(
+    code: bytes, arguments: Sequence[Argument], stack: int
+) -> tuple[bytearray, list[tuple[Buffer, int]], list[list[int]]]:
+    """Return the memory that the function needs, where each buffer is in it, and what is in each object."""
     addresses: dict[int, tuple[Buffer, int]] = {}  # by identity: one given twice is one
+    objects: list[list[int]] = []
     words: list[int] = []
     top = stack
+
+    def place(buffer: Buffer) -> int:
+        nonlocal top
+        if id(buffer) not in addresses:
+            addresses[id(buffer)] = buffer, top
+            top = top + memoryview(buffer).nbytes + 15 & ~15
+        return addresses[id(buffer)][1]
+
     for argument in arguments:
         if isinstance(argument, int):
             words.append(argument & _MASK)
-            continue
-        if id(argument) not in addresses:
-            addresses[id(argument)] = argument, top
-            top = top + memoryview(argument).nbytes + 15 & ~15
-        words.append(addresses[id(argument)][1])
+        elif isinstance(argument, (array, bytearray)):
+            words.append(place(argument))
+        else:
+            words.append(_OBJECTS + len(objects))
+            objects.append([place(buffer) for buffer in argument])
     memory = bytearray((top + _PAGE - 1) // _PAGE * _PAGE)
 
     def put(address: int, *values: int) -> None:
@@ -283,7 +301,7 @@ def _lay_out(code: bytes, arguments: Sequence[int | Buffer], stack: int) -> tupl
     memory[_CODE : _CODE + len(code)] = code
     for buffer, address in addresses.values():
         memory[address : address + memoryview(buffer).nbytes] = memoryview(buffer).cast("B")
-    return memory, list(addresses.values())
+    return memory, list(addresses.values()), objects
 
 
 def _reachable(code: bytes, decode: Callable[[bytes, int], Instruction]) -> dict[int, Instruction]:

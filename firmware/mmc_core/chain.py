@@ -24,7 +24,7 @@ _SMOOTH_DISPLAY = const(4)  # of the display envelope, likewise
 _MICROVOLT = const(5)  # per count, Q10
 _MAINS_LIMIT = const(6)  # what the notches may take, share of the level, Q8
 
-CHANNEL_WORDS = const(25)
+CHANNEL_WORDS = const(26)
 STATES = const(8)  # of a channel: two words for each section
 _ENVELOPE_1 = const(8)  # Q13
 _ENVELOPE_2 = const(9)  # Q13
@@ -42,6 +42,7 @@ OUT_DISPLAY_UV = const(21)  # smooth envelope in microvolt
 OUT_LEVEL_Q3 = const(22)  # mean rectified level of this block, counts/8
 OUT_MAINS_Q3 = const(23)  # what the mains notch took away in this block, mean rectified, counts/8
 OUT_HARMONIC_Q3 = const(24)  # likewise the notch at twice the mains
+OUT_RANGE = const(25)  # greatest less least count of this block, before any filter
 
 
 @micropython.viper
@@ -146,6 +147,7 @@ def filter_block(x: int, y: int, words, src: ptr16, z: ptr32):  # pyright: ignor
         S[5] = m2 + sign
         S[6] = l1 + sign
         S[7] = l2 + sign
+        S[OUT_RANGE] = high - low
         # quality
         i = H[_BLANK] << 5
         if high >= H[_RAIL]:

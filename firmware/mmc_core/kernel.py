@@ -2,7 +2,8 @@
 
 In:    array('h') of block_samples x channels counts, interleaved, |count << shift| <= 2^14; whether the motor shakes
        the electrodes; bits of channels whose electrodes are off
-Out:   `out[channel]`, an array whose words OUT_... (chain.py) hold the result until the next block
+Out:   `out[channel]`, an array whose words OUT_... (chain.py, features.py, onset.py) hold the result until
+       the next block
 State: the same arrays
 Cost:  nothing allocated; `python tools/instructions.py` counts what the device executes
 Source: `tools/design_filters.py` makes the coefficients (coeffs.py), `tools/make_kernel.py` the chain (chain.py)
@@ -13,13 +14,14 @@ were, so that neither the beginning nor the end of a buzz is a jump.
 
 from array import array
 
-from mmc_core import chain, coeffs
+from mmc_core import chain, coeffs, features, onset
 from mmc_core.compat import unsigned
 from mmc_core.errors import UsageError
 from mmc_core.sample import BLOCK_SAMPLES
 
 MAX_PERMILLE = 4095
 _MAINS_LIMIT_Q8 = 192  # three quarters of the level: clean recordings stay below 57 %
+_DEAD_BAND = 8  # of zero crossings, counts after the shift
 _ONE_Q14 = 1 << 14
 _FULL = 1 << 14
 
@@ -37,15 +39,15 @@ class Kernel:
             raise UsageError("rail {} << {} leaves the kernel's 15 bits".format(rail_counts, shift))
         tables = options.get("tables", coeffs)
         self.block_samples = options.get("block_samples", BLOCK_SAMPLES)
-        self._z = array("I", bytes(4 * self.block_samples * channels))
+        self.filtered = array("I", bytes(4 * self.block_samples * channels))
         self.channels = channels
-        self.out = [array("I", bytes(4 * chain.CHANNEL_WORDS)) for _ in range(channels)]
+        self.out = [array("I", bytes(4 * onset.ALL_WORDS)) for _ in range(channels)]
         self._header = array("I", bytes(4 * chain.HEADER_WORDS))
-        self._words = tuple(self.out + [self._header])
-        self._smooth = _smooth_q10(tables.ENVELOPE_KEEP, self.block_samples)
-        self._smooth_display = _smooth_q10(tables.DISPLAY_KEEP, self.block_samples)
+        self.words = tuple(self.out + [self._header])
+        self.smooth = _smooth_q10(tables.ENVELOPE_KEEP, self.block_samples)
+        self.smooth_display = _smooth_q10(tables.DISPLAY_KEEP, self.block_samples)
         microvolt_q10 = (options.get("nv_per_count", 1000) << 10) // 1000 >> shift
-        head = (rail_counts, 0, 0, self._smooth, self._smooth_display, microvolt_q10, _MAINS_LIMIT_Q8, 0)
+        head = (rail_counts, 0, 0, self.smooth, self.smooth_display, microvolt_q10, _MAINS_LIMIT_Q8, _DEAD_BAND)
         for i in range(len(head)):
             self._header[i] = head[i]
         highpass = tables.HIGHPASS
@@ -92,15 +94,19 @@ class Kernel:
         header = self._header
         header[1] = lead_off
         header[2] = 1 if blank else 0
-        header[3] = 0 if blank else self._smooth
-        header[4] = 0 if blank else self._smooth_display
-        chain.filter_block(self.block_samples, self.channels, self._words, unsigned(block), self._z)
+        header[3] = 0 if blank else self.smooth
+        header[4] = 0 if blank else self.smooth_display
+        chain.filter_block(self.block_samples, self.channels, self.words, unsigned(block), self.filtered)
+        features.measure_block(self.block_samples, self.channels, self.words, self.filtered)
+        onset.find_onsets(self.channels, 0, self.words)
 
     def reset(self):
         """Forget the past, as after a gap; references stay."""
         for words in self.out:
-            for i in range(chain.GAIN):
-                words[i] = 1 << 31 if i < chain.STATES else 0
+            for i in range(len(words)):
+                if i not in (chain.GAIN, chain.CEILING):
+                    words[i] = 1 << 31 if i < chain.STATES else 0
+            words[chain.CHANNEL_WORDS] = words[chain.CHANNEL_WORDS + 1] = chain.BIAS  # samples before the first
 
 
 def _smooth_q10(keep_q15, samples):

@@ -36,6 +36,12 @@ def block_of(counts: np.ndarray) -> array:
     return array("h", np.ascontiguousarray(counts, "<i2").tobytes())
 
 
+def outputs(words: Any) -> dict[str, int]:
+    """The chain's words by name; the bit for spikes is of features.py."""
+    found = {key: words[word] for key, word in WORDS.items()}
+    return {**found, "quality": found["quality"] & ~8}
+
+
 def run(k: Kernel, counts: np.ndarray) -> Iterator[list[list[int]]]:
     """Feed (samples, channels) counts; yield all channels' words after each block. A rest is left out."""
     size = k.block_samples
@@ -88,7 +94,7 @@ def test_bit_exact_on_adversarial_input(name: str, mains_hz: int, options: dict[
     reference = Channel(TABLES[1000], mains_hz=mains_hz, block_samples=50, **options)
     for number, out in enumerate(run(k, counts)):
         wanted = reference.block(counts[50 * number : 50 * number + 50, 0].tolist())
-        assert {key: out[0][word] for key, word in WORDS.items()} == wanted
+        assert outputs(out[0]) == wanted
 
 
 @settings(max_examples=100)
@@ -142,7 +148,7 @@ def test_bit_exact_on_any_history(
         k.process(block_of(block), blank, off)
         for channel, one in enumerate(chains):
             wanted = one.block(block[:, channel].tolist(), blank=blank, lead_off=bool(off >> channel & 1))
-            assert {key: k.out[channel][word] for key, word in WORDS.items()} == wanted
+            assert outputs(k.out[channel]) == wanted
 
 
 def test_channels_do_not_touch_each_other() -> None:

@@ -58,6 +58,8 @@ STAGES = (
     "sample",
     "coeffs",
     "chain",
+    "features",
+    "onset",
     "kernel",
     "coach",
     "coach.*",

@@ -1,0 +1,163 @@
+#!/usr/bin/env python3
+"""Count what the kernel costs on the device, instruction by instruction, and compare its output with CPython's.
+
+In:     the kernel's viper functions, compiled by mpy-cross for the ESP32 (xtensawin) and the ESP32-C3 (rv32imc);
+        instruction_budget.toml beside this file
+Out:    a table; `--check` exits 1 when a budget is exceeded or a single bit differs; `--json FILE` writes the figures
+
+Counts have no noise: they are the same on every machine. What the runtime does within a call (converting arguments,
+dividing) is not in them; the number of such calls is.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import tomllib
+from array import array
+from pathlib import Path
+from typing import Any, get_args
+
+import numpy as np
+from devicecode import Architecture, Counts, Machine, compile_viper
+
+from mmc_core.kernel import Kernel
+
+ROOT = Path(__file__).resolve().parent.parent
+CORE = ROOT / "firmware" / "mmc_core"
+BUDGET = Path(__file__).with_name("instruction_budget.toml")
+CHANNELS = 4
+RAIL = 16383
+# The loops over samples by their order in the code; chain.filter_block's, features.measure_block's.
+SETTINGS: dict[str, dict[str, Any]] = {
+    "chain": {"lowpass": False},
+    "chain_lowpass": {},
+    "everything": {"harmonic": True},
+}
+
+Figures = dict[str, Any]
+
+
+class DeviceKernel:
+    """A kernel whose viper functions run as machine code."""
+
+    def __init__(self, architecture: Architecture, **options: Any) -> None:
+        (filter_block,) = compile_viper(CORE / "chain.py", architecture)
+        (measure_block,) = compile_viper(CORE / "features.py", architecture)
+        (find_onsets,) = compile_viper(CORE / "onset.py", architecture)
+        self.filter_block = Machine(filter_block, architecture)
+        self.measure_block = Machine(measure_block, architecture)
+        self.find_onsets = Machine(find_onsets, architecture)
+        self.kernel = Kernel(CHANNELS, 0, RAIL, 50, **options)
+        for channel in range(CHANNELS):
+            self.kernel.set_reference(channel, 12800, 0)
+
+    def process(self, block: array[int]) -> tuple[Counts, Counts, Counts]:
+        """One block, as `Kernel.process` does it."""
+        kernel = self.kernel
+        n = kernel.block_samples
+        return (
+            self.filter_block.call([n, CHANNELS, kernel.words, block, kernel.filtered]),
+            self.measure_block.call([n, CHANNELS, kernel.words, kernel.filtered]),
+            self.find_onsets.call([CHANNELS, 0, kernel.words]),
+        )
+
+
+def blocks(n: int, count: int, seed: int) -> list[array[int]]:
+    """EMG-like noise, then extremes: rails, alternation, steps, silence."""
+    rng = np.random.default_rng(seed)
+    found = []
+    for number in range(count):
+        t = np.arange(number * n, number * n + n)[:, None]
+        block = rng.normal(0, 400, (n, CHANNELS)).clip(-RAIL, RAIL)
+        if number % 5 == 3:
+            block[:, 0], block[:, 1] = RAIL, -RAIL
+            block[:, 2:] = np.where(t % 2, RAIL, -RAIL)
+        if number % 11 == 7:
+            block[:] = 0
+        found.append(array("h", np.ascontiguousarray(np.rint(block), "<i2").tobytes()))
+    return found
+
+
+def compare(architecture: Architecture, count: int) -> int:
+    """Blocks whose words or filtered samples differ between the machine code and CPython."""
+    differing = 0
+    for options in (*SETTINGS.values(), {"highpass": False}):
+        device, beside = DeviceKernel(architecture, **options), Kernel(CHANNELS, 0, RAIL, 50, **options)
+        for channel in range(CHANNELS):
+            beside.set_reference(channel, 12800, 0)
+        for block in blocks(10, count, 1):
+            device.process(block)
+            beside.process(block)
+            differing += device.kernel.out != beside.out or device.kernel.filtered != beside.filtered
+    return differing
+
+
+def count(architecture: Architecture) -> Figures:
+    """Instructions per sample and channel: in the loops over samples, and all of a block of 4 x 10."""
+    found: Figures = {}
+    for name, options in SETTINGS.items():
+        device = DeviceKernel(architecture, **options)
+        emg = [block for number, block in enumerate(blocks(10, 60, 2)) if number % 5 != 3 and number % 11 != 7]
+        runs = [device.process(block) for block in emg][20:]
+        samples = len(runs) * CHANNELS * 10
+        loops = [sum(r[k].loops[-1 if k else 0].instructions for r in runs) / samples for k in (0, 1)]
+        for k in (0, 1):  # the loop over samples is the one that runs once per sample
+            for loop in range(len(runs[0][k].loops)):
+                if runs[0][k].loops[loop].iterations == CHANNELS * 10:
+                    loops[k] = sum(r[k].loops[loop].instructions for r in runs) / samples
+        row: Figures = {
+            "filter_loop": loops[0],
+            "measure_loop": loops[1],
+            "loops": sum(loops),
+            "block_4x10": sum(one.instructions for r in runs for one in r) / samples,
+            "helper_calls_per_block": sum(one.helper_calls + one.conversions for one in runs[0]),
+        }
+        if architecture == "xtensawin":
+            low = sum(one.cycles[0] for r in runs for one in r) / samples
+            high = sum(one.cycles[1] for r in runs for one in r) / samples
+            row["cycles_4x10_low"], row["cycles_4x10_high"] = low, high
+            row["cpu_pct_4ch_1khz_240mhz_high"] = high * 4000 / 240e6 * 100
+        found[name] = row
+    found["code_bytes"] = {
+        f"{module}.py": len(compile_viper(CORE / f"{module}.py", architecture)[0])
+        for module in ("chain", "features", "onset")
+    }
+    return found
+
+
+def measure() -> Figures:
+    """All figures, by architecture."""
+    return {name: {**count(name), "differing_blocks": compare(name, 40)} for name in get_args(Architecture)}
+
+
+def main() -> int:
+    """Measure, print, and compare with the budget."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--check", action="store_true", help="exit 1 when a budget is exceeded or a bit differs")
+    parser.add_argument("--json", type=Path, help="write the figures to this file")
+    arguments = parser.parse_args()
+    found, budget, over = measure(), tomllib.loads(BUDGET.read_text()), []
+    for architecture, rows in found.items():
+        print(f"{architecture}: instructions per sample and channel; bytes of code")
+        for name, row in rows.items():
+            if not isinstance(row, dict):
+                print(f"  {name} {row}")
+                continue
+            for key, value in row.items():
+                limit = budget[architecture].get(name, {}).get(key)
+                is_over = limit is not None and value > limit
+                over += [f"{architecture} {name} {key}"] * is_over
+                print(f"  {name:14} {key:30} {value:9.1f} {'-' if limit is None else limit:>6}{'  OVER' * is_over}")
+        over += [f"{architecture}: blocks differ from CPython's"] * (rows["differing_blocks"] > 0)
+    if arguments.json:
+        arguments.json.parent.mkdir(parents=True, exist_ok=True)
+        arguments.json.write_text(json.dumps(found, indent=1))
+    if over:
+        print("over budget: " + ", ".join(over))
+    return 1 if over and arguments.check else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
