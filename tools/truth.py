@@ -27,6 +27,7 @@ from typing import Any, TypedDict, Unpack
 
 import get_micropython
 import numpy as np
+import truth_kernel
 from numpy.typing import NDArray
 
 from mmc_core.errors import MmcError
@@ -236,6 +237,12 @@ def _judge(path: Path, micropython: Path, seed: int) -> Figures:
         arrays = {name: archive[name] for name in archive.files}
     if "emg" not in arrays:
         return {"kind": "skipped", "reason": "no EMG"}
+    kernel = truth_kernel.judge(path, arrays, target_of(arrays), scale_of(arrays).get("scale_uv"))
+    return {**_judge_device(path, arrays, micropython, seed), "kernel": kernel}
+
+
+def _judge_device(path: Path, arrays: Arrays, micropython: Path, seed: int) -> Figures:
+    """What the device makes of it."""
     if bool(arrays.get("rest", False)):
         return {"kind": "rest", **truth_of_rest(path, arrays, micropython)}
     if {"force", "hold_intervals_s", "mvc_ref"} <= arrays.keys() and len(arrays["hold_intervals_s"]):
@@ -308,7 +315,8 @@ def run(data: Path, seed: int, only: str, jobs: int) -> Figures:
     kinds = summarise(files)
     for row in files.values():
         row.pop("true", None)
-    return {"version": 1, "micropython": width, "seed": seed, "kinds": kinds, "files": files}
+    kernel = truth_kernel.summarise([row["kernel"] for row in files.values() if "kernel" in row])
+    return {"version": 2, "micropython": width, "seed": seed, "kinds": kinds, "kernel": kernel, "files": files}
 
 
 def show(found: Figures) -> None:
@@ -316,7 +324,7 @@ def show(found: Figures) -> None:
     for name, row in found["files"].items():
         cells = [f"{key} {value:.3f}" if isinstance(value, float) else f"{key} {value}" for key, value in row.items()]
         print(f"{name:28} " + "  ".join(cells))
-    for kind, row in found["kinds"].items():
+    for kind, row in {**found["kinds"], "kernel": found["kernel"]}.items():
         print(f"\n{kind}")
         for key, value in row.items():
             print(f"  {key:26} {value:.3f}" if isinstance(value, float) else f"  {key:26} {value}")

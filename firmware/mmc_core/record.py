@@ -16,7 +16,7 @@ import struct
 from mmc_core.compat import const
 
 FORMAT_MAJOR = const(1)  # readers refuse a greater one
-FORMAT_MINOR = const(0)  # grows with every added field or type; readers take what they know and skip the rest
+FORMAT_MINOR = const(1)  # grows with every added field or type; readers take what they know and skip the rest
 
 SESSION = const(0x01)
 CHANNEL = const(0x02)
@@ -92,8 +92,8 @@ RECORDS = {
     # last_frame_samples samples   samples in the last frame (fewer before a gap or the end)
     # channels           -         envelope values per frame
     # motor              bits      bit i: the motor ran or spun down during frame i; nothing was scored
-    # quality            bits      four bits a channel (bit 0 clipped, bit 1 flat), over all frames of the record
-    # tail               permille  envelope at the end of each frame, channel by channel (unit: CHANNEL.units)
+    # quality            bits      bits 0-3 of a channel: clipped, flat or electrode off, mains, spike; over all frames
+    # tail               permille  display envelope at the end of each frame, channel by channel (unit: CHANNEL.units)
     IMU: ("imu", "IHBB", "t_samples interval_samples readings motor", TAIL_12),
     # t_samples          samples   time of the first reading
     # interval_samples   samples   from one reading to the next
