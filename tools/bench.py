@@ -19,19 +19,24 @@ import subprocess
 import sys
 import tempfile
 import time
+from array import array
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import c_kernel
 import get_micropython
 import heap
+import instructions
 import numpy as np
 from numpy.typing import NDArray
+from scipy import signal
 
 from mmc_core import frame, message, page
+from mmc_core.kernel import Kernel
 from mmc_core.sync_client import SyncClient
 from mmc_device.config import Config
-from mmc_host import firmware, session
+from mmc_host import firmware, replay, session
 from mmc_host.body import bodyfile, muscle
 from mmc_host.report import render
 
@@ -40,6 +45,7 @@ Figures = dict[str, Any]  # what JSON holds
 ROOT = Path(__file__).resolve().parent.parent
 LINE_BYTES_PER_S = 11520  # 115200 baud, 8N1
 HOLD_S, REST_S, LET_GO_S = 12, 8, 3
+C_STAGES = ("chain.filter_block", "features.measure_block", "onset.find_onsets")
 
 _KERNEL = """
 import sys, time
@@ -62,6 +68,67 @@ for n in (10, 64):
         for _ in range(blocks):
             kernel.process(block)
         print("kernel", n, since(t) * 1000 // (blocks * n * 4))
+"""
+
+# What people write instead, on the same interpreter: a class per filter in floating point; and a C module that filters
+# in no time at all, with the Python around it that rectifies, smooths and compares. Both lack most of the kernel.
+_OTHERS = """
+import time
+from array import array
+from mmc_core import chain
+from mmc_core.kernel import Kernel
+class Biquad:
+    def __init__(self, b0, b1, b2, a1, a2):
+        self.b0 = b0; self.b1 = b1; self.b2 = b2; self.a1 = a1; self.a2 = a2
+        self.x1 = self.x2 = self.y1 = self.y2 = 0.0
+    def step(self, x):
+        y = self.b0 * x + self.b1 * self.x1 + self.b2 * self.x2 - self.a1 * self.y1 - self.a2 * self.y2
+        self.x2 = self.x1; self.x1 = x; self.y2 = self.y1; self.y1 = y
+        return y
+class Naive:
+    def __init__(self):
+        self.filters = (Biquad(0.915, -1.83, 0.915, -1.823, 0.837), Biquad(0.985, -1.873, 0.985, -1.873, 0.969),
+                        Biquad(0.8, 1.6, 0.8, 1.561, 0.641))
+        self.envelope = Biquad(0.00024, 0.00048, 0.00024, -1.9556, 0.9565)
+    def step(self, x):
+        for one in self.filters:
+            x = one.step(x)
+        return self.envelope.step(abs(x)) / 1600 > 0.1
+def glue(samples, level, gain):
+    on = 0
+    for x in samples:
+        if x < 0:
+            x = -x
+        level += (x - level) >> 5
+        if level * gain > 100000:
+            on += 1
+    return level
+N = 64
+block = array("h", [(i * 7919) % 1601 - 800 for i in range(N * 4)])
+kernel = Kernel(4, 0, 16383, 50, block_samples=N)
+for channel in range(4):
+    kernel.set_reference(channel, 12800, 0)
+naive = [Naive() for _ in range(4)]
+def run_naive():
+    for i in range(0, N * 4, 4):
+        for channel in range(4):
+            naive[channel].step(block[i + channel])
+def run_glue():
+    glue(block, 0, 100)
+def run_chain():
+    chain.filter_block(N, 4, kernel.words, block, kernel.filtered)
+def run_kernel():
+    kernel.process(block)
+def clock(name, what, repeats):
+    t = time.ticks_us()
+    for _ in range(repeats):
+        what()
+    print(name, time.ticks_diff(time.ticks_us(), t) * 1000 / (repeats * N * 4))
+for _ in range(7):
+    clock("naive_float", run_naive, 4)
+    clock("free_c_module_and_glue", run_glue, 20)
+    clock("chain", run_chain, 2000)
+    clock("kernel", run_kernel, 2000)
 """
 
 _STEP = """
@@ -119,6 +186,56 @@ def bench_kernel(tree: Path, interpreters: dict[str, list[str]]) -> Figures:
             times.setdefault(f"block_{n}", []).append(int(nanoseconds))
         found[name] = {key: statistics.median(values) for key, values in times.items()}
     return found
+
+
+def bench_peers(tree: Path, interpreters: dict[str, list[str]]) -> Figures:
+    """Median ns per sample and channel, four channels, blocks of 64, all in one run; ratios of medians."""
+    counts = np.rint(np.random.default_rng(1).normal(0, 400, (64 * 20, 4))).astype("<i2")
+    found: Figures = {}
+    for name, command in interpreters.items():
+        if name == "cpython":
+            continue
+        times: dict[str, list[float]] = {}
+        for what, nanoseconds in re.findall(r"^(\w+) ([\d.e+-]+)$", run_script(command, tree, _OTHERS), re.M):
+            times.setdefault(what, []).append(float(nanoseconds))
+        row = {what: statistics.median(values) for what, values in times.items()}
+        kernel = Kernel(4, 0, 16383, 50, block_samples=64)
+        for channel in range(4):
+            kernel.set_reference(channel, 12800, 0)
+        for what, stages in (("c_chain", C_STAGES[:1]), ("c_kernel", C_STAGES)):
+            program = c_kernel.program(kernel.words, array("h", counts.tobytes()), 64, stages, 200)
+            ran = c_kernel.run(program, *(["-m32"] if name == "micropython_32" else []))
+            if ran:
+                row[what] = statistics.median(ran[0])
+        row["naive_float_over_kernel"] = row["naive_float"] / row["kernel"]
+        row["free_c_module_and_glue_over_kernel"] = row["free_c_module_and_glue"] / row["kernel"]
+        if "c_chain" in row:
+            row["chain_over_c"] = row["chain"] / row["c_chain"]
+            row["kernel_over_c"] = row["kernel"] / row["c_kernel"]
+        found[name] = row
+    return found
+
+
+def bench_replay() -> Figures:
+    """An hour of four channels through the kernel on the host, and SciPy's filters alone beside it."""
+    counts = np.rint(np.random.default_rng(1).normal(0, 400, (3_600_000, 4))).astype(np.int16)
+    kernel = Kernel(4, 0, 16383, 50)
+    executor = replay.replay(kernel, counts[:1000]).executor
+    few = counts if executor == "numba" else counts[:40_000]
+    sos = np.concatenate([
+        signal.butter(2, 20, "highpass", fs=1000, output="sos"), signal.tf2sos(*signal.iirnotch(50, 10, fs=1000)),
+        signal.butter(2, 450, fs=1000, output="sos"), signal.butter(2, 5, fs=1000, output="sos"),
+    ])  # fmt: skip
+    plain = array("h", counts[:10].tobytes())
+    fast_ms = median_ms(lambda: replay.replay(kernel, few), 3) * len(counts) / len(few)
+    plain_ms = median_ms(lambda: [kernel.process(plain) for _ in range(500)], 3) * len(counts) / 5000
+    return {
+        "executor": executor,
+        "hour_ms": fast_ms,
+        "hour_plain_ms": plain_ms,
+        "plain_over_fast": plain_ms / fast_ms,
+        "scipy_sosfilt_ms": median_ms(lambda: signal.sosfilt(sos, counts.astype(float), axis=0), 3),
+    }
 
 
 def bench_step(tree: Path, interpreters: dict[str, list[str]]) -> Figures:
@@ -291,12 +408,15 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         tree = firmware.stage(Path(folder))
         found = {
-            "version": 1,
+            "version": 2,
             "kernel_ns_per_sample_channel": bench_kernel(tree, interpreters),
+            "peers": bench_peers(tree, interpreters),
+            "replay": bench_replay(),
             "block": bench_step(tree, interpreters),
             "workout": bench_workout(tree, Path(mpy32) if mpy32 else mpy64, arguments.minutes),
             "line": bench_line(),
         }
+    found["instructions"] = instructions.measure()
     if mpy32:
         found["heap"] = heap.measure(Path(mpy32), 30)
     for name, value in found.items():
