@@ -29,7 +29,6 @@ CORE = ROOT / "firmware" / "mmc_core"
 BUDGET = Path(__file__).with_name("instruction_budget.toml")
 CHANNELS = 4
 RAIL = 16383
-# The loops over samples by their order in the code; chain.filter_block's, features.measure_block's.
 SETTINGS: dict[str, dict[str, Any]] = {
     "chain": {"lowpass": False},
     "chain_lowpass": {},
@@ -102,11 +101,11 @@ def count(architecture: Architecture) -> Figures:
         emg = [block for number, block in enumerate(blocks(10, 60, 2)) if number % 5 != 3 and number % 11 != 7]
         runs = [device.process(block) for block in emg][20:]
         samples = len(runs) * CHANNELS * 10
-        loops = [sum(r[k].loops[-1 if k else 0].instructions for r in runs) / samples for k in (0, 1)]
-        for k in (0, 1):  # the loop over samples is the one that runs once per sample
-            for loop in range(len(runs[0][k].loops)):
-                if runs[0][k].loops[loop].iterations == CHANNELS * 10:
-                    loops[k] = sum(r[k].loops[loop].instructions for r in runs) / samples
+        # The loop over samples of a function is the one that runs once per sample and channel.
+        loops = [
+            sum(loop.instructions for r in runs for loop in r[k].loops if loop.iterations == CHANNELS * 10) / samples
+            for k in (0, 1)
+        ]
         row: Figures = {
             "filter_loop": loops[0],
             "measure_loop": loops[1],

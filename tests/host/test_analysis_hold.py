@@ -47,6 +47,13 @@ def test_frames_with_the_motor_or_bad_signal_do_not_count():
     assert hold.time_in_target_s == pytest.approx(0.4)
 
 
+def test_what_the_device_scores_counts_and_what_it_leaves_out_does_not():
+    """Mains only marks; a spike is left out."""
+    builder = begin().features([(400,)] * 8, quality=0x4).features([(4000,)] * 8, quality=0x8 | 0x4)
+    hold = holds(session.decode(stop(start(builder, 0)).bytes()))[0]
+    assert (hold.scored_s, hold.mean_pct) == (pytest.approx(0.4), pytest.approx(40))
+
+
 def test_gap_in_a_hold_is_time_that_does_not_count():
     builder = start(begin(), 0).level(1.0, 400).gap(500).level(1.0, 500)
     hold = holds(session.decode(stop(builder).end().bytes()))[0]

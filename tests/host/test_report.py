@@ -214,6 +214,20 @@ def test_bad_signal_is_worth_a_look():
     assert "The signal of the biceps brachii was clipped or flat for about 0.4 s" in text
 
 
+@pytest.mark.parametrize(
+    ("quality", "words"),
+    [
+        (8, "Spikes shook the signal of the biceps brachii for about 0.4 s"),
+        (4, "Mains hum was most of the signal of the biceps brachii for about 0.4 s. It is scored"),
+    ],
+)
+def test_spikes_and_mains_are_worth_a_look(quality, words):
+    builder = SessionBuilder().header().channel().level(4.0, 20).features([(400,)] * 8, quality=quality)
+    text = Page(render(session.decode(builder.end().bytes()))).text
+    assert words in text
+    assert "clipped or flat" not in text
+
+
 def test_a_reference_of_the_whole_recording_is_no_calibration():
     builder = SessionBuilder().header().channel(site=LOOK_AHEAD_SITE, calibrated_utc_ms=0)
     builder.setting("target_low_pct", 30).setting("target_high_pct", 60)

@@ -3,7 +3,8 @@
 In:    Session, a channel, a stretch of time
 Out:   seconds per frame; the target band
 Source: a frame does not count while the motor runs or spins down (its vibration is in the EMG), nor when the channel
-        was clipped or flat in its record of up to 16 frames. Gaps have no frames, so they count nowhere.
+        was clipped, flat or shaken by a spike in its record of up to 16 frames: what the device does not score. Mains
+        only marks. Gaps have no frames, so they count nowhere.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from mmc_core.sample import QUALITY_BAD
 from mmc_host.columns import Session
 
 if TYPE_CHECKING:
@@ -54,8 +56,8 @@ def frame_seconds(session: Session, start_s: float, end_s: float) -> NDArray[np.
 
 
 def counts(session: Session, channel: int) -> NDArray[np.bool_]:
-    """Which frames count for a channel: motor off, signal neither clipped nor flat."""
-    return ~session.features.motor & (session.features.quality[:, channel] == 0)
+    """Which frames count for a channel: motor off, and a signal that the device would score."""
+    return ~session.features.motor & ((session.features.quality[:, channel] & QUALITY_BAD) == 0)
 
 
 def band_seconds(values: NDArray[np.float64], seconds: NDArray[np.float64], band: Band) -> tuple[float, float, float]:

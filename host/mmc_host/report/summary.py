@@ -12,6 +12,7 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from mmc_core import sample
 from mmc_host.analysis.activation import Activation
 from mmc_host.analysis.hold import Hold
 from mmc_host.analysis.scoring import Band, target_band, target_channel
@@ -173,17 +174,33 @@ def _holds_off_target(holds: Sequence[Hold], band: Band | None) -> list[str]:
     return found
 
 
+_SIGNAL = (
+    (
+        sample.QUALITY_CLIPPED | sample.QUALITY_FLAT,
+        "The signal of the {muscle} was clipped or flat for about {length}: an electrode may have been loose. That "
+        "time is not scored.",
+    ),
+    (
+        sample.QUALITY_SPIKE,
+        "Spikes shook the signal of the {muscle} for about {length}: an electrode was touched or a cable moved. "
+        "That time is not scored.",
+    ),
+    (
+        sample.QUALITY_MAINS,
+        "Mains hum was most of the signal of the {muscle} for about {length}. It is scored; look at the contact and "
+        "at the setting mains_hz.",
+    ),
+)
+
+
 def _signal(session: Session, muscles: Sequence[Activation]) -> list[str]:
     import numpy as np
 
     seconds = session.features.samples / session.header.rate_hz
     found: list[str] = []
     for answer in muscles:
-        bad = session.features.quality[:, answer.channel] != 0
-        bad_s = float(np.sum(seconds[bad]))
-        if bad_s > BAD_SIGNAL_SHARE * session.duration_s:
-            found.append(
-                f"The signal of the {answer.muscle} was clipped or flat for about {length(bad_s)}: an electrode may "
-                "have been loose. That time is not scored."
-            )
+        for bits, sentence in _SIGNAL:
+            marked_s = float(np.sum(seconds[(session.features.quality[:, answer.channel] & bits) != 0]))
+            if marked_s > BAD_SIGNAL_SHARE * session.duration_s:
+                found.append(sentence.format(muscle=answer.muscle, length=length(marked_s)))
     return found
