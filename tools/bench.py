@@ -371,7 +371,7 @@ def bench_line() -> Figures:
     scratch, out = bytearray(512), bytearray(512)
     rng = np.random.default_rng(1)
     data = rng.integers(0, 256, page.PAGE_BYTES, dtype=np.uint8).tobytes()
-    end = message.pack(message.MESSAGES[message.READ][3], (1, 0, data), scratch, 5)
+    end = message.pack(message.MESSAGES[message.READ][1], (1, 0, data), scratch, 5)
     wire = frame.encode_into(out, scratch, message.READ | message.REPLY, 1, end - 5)
     request = len(SyncClient().request(message.READ, (1, 0, 1 << 16), 0))
     return {

@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mmc_core import frame, message, page, record
-from mmc_host.schema import Constant, Field, Row, constants, source_of, tables
+from mmc_host.schema import Constant, Field, Row, constants, message_rows, record_rows, source_of, tables
 
 ROOT = Path(__file__).resolve().parent.parent
 TARGET = ROOT / "FORMAT.md"
@@ -133,25 +133,25 @@ def _constant_table(heading: str, found: Sequence[Constant], prefix: str) -> lis
     return [*lines, ""]
 
 
-def _record_section(kinds: dict[str, int], row: Row, tail_kind: int) -> list[str]:
-    name, codes, names = (str(part) for part in row.parts[:3])
-    lines = [f"### `{name}` (type 0x{kinds[row.key]:02x})", "", *field_table(codes, names.split(), row.fields)]
+def _record_section(kind: int, row: Row) -> list[str]:
+    codes, tail_kind = record.RECORDS[kind]
+    lines = [f"### `{row.name}` (type 0x{kind:02x})", "", *field_table(codes, row.names, row.fields)]
     if tail_kind:
-        kind, how = TAILS[tail_kind]
+        what, how = TAILS[tail_kind]
         tail = next(field for field in row.fields if field.name == "tail")
-        lines.append(f"| + | n | {kind} | tail | {tail.unit} | {_cell(tail.meaning)}; {how} |")
+        lines.append(f"| + | n | {what} | tail | {tail.unit} | {_cell(tail.meaning)}; {how} |")
     return [*lines, ""]
 
 
-def _message_section(kinds: dict[str, int], row: Row) -> list[str]:
-    name, request_codes, request_names, reply_codes, reply_names = (str(part) for part in row.parts)
-    lines = [f"### `{name}` (kind 0x{kinds[row.key]:02x})", ""]
-    directions = ("Request", request_codes, request_names), ("Reply", reply_codes, reply_names)
+def _message_section(kind: int, row: Row) -> list[str]:
+    request_codes, reply_codes = message.MESSAGES[kind]
+    lines = [f"### `{row.name}` (kind 0x{kind:02x})", ""]
+    directions = ("Request", request_codes, row.request), ("Reply", reply_codes, row.reply)
     for direction, codes, names in directions:
-        if row.key == "REFUSED" and direction == "Request":
+        if kind == message.REFUSED and direction == "Request":
             continue
         if codes:
-            lines += [f"{direction}:", "", *field_table(codes, names.split(), row.fields), ""]
+            lines += [f"{direction}:", "", *field_table(codes, names, row.fields), ""]
         else:
             lines += [f"{direction}: no fields.", ""]
     return lines
@@ -159,33 +159,26 @@ def _message_section(kinds: dict[str, int], row: Row) -> list[str]:
 
 def render() -> str:
     """Return the text of FORMAT.md."""
-    sources = {name: source_of(f"mmc_core.{name}") for name in ("record", "page", "frame", "message", "event")}
-    record_kinds = {constant.name: constant.value for constant in constants(sources["record"])}
-    message_kinds = {constant.name: constant.value for constant in constants(sources["message"])}
-    row = tables(sources["page"])["PAGE"][0]
-    lines = [INTRODUCTION, PAGES, *field_table(str(row.parts[1]), str(row.parts[2]).split(), row.fields), ""]
-    lines.append(RECORDS)
-    for row in tables(sources["record"])["RECORDS"]:
-        tail_kind = record.RECORDS[record_kinds[row.key]][3]
-        lines += _record_section(record_kinds, row, tail_kind)
+    sources = {name: source_of(f"mmc_core.{name}") for name in ("page", "frame", "message", "event")}
+    lines = [INTRODUCTION, PAGES, *_single_table(sources["page"], "PAGE"), RECORDS]
+    for kind, row in record_rows().items():
+        lines += _record_section(kind, row)
     lines.append(EVENTS)
     headings = ("Events", "EVENT_"), ("Reasons", "REASON_"), ("Cues", "CUE_"), ("Faults", "FAULT_")
     for heading, prefix in headings:
         lines += _constant_table(heading, constants(sources["event"], prefix), prefix)
-    lines.append(FRAMES)
-    row = tables(sources["frame"])["FRAME"][0]
-    lines += [*_frame_table(row), ""]
-    lines.append(MESSAGES)
-    for row in tables(sources["message"])["MESSAGES"]:
-        lines += _message_section(message_kinds, row)
+    lines += [FRAMES, *_single_table(sources["frame"], "FRAME"), MESSAGES]
+    for kind, row in message_rows().items():
+        lines += _message_section(kind, row)
     lines += _constant_table("Verbs of `control`", constants(sources["message"], "VERB_"), "VERB_")
     results = [Constant("OK", message.OK, "done"), *constants(sources["message"], "RESULT_")]
     lines += _constant_table("Results", results, "RESULT_")
     return "\n".join(lines).rstrip() + "\n"
 
 
-def _frame_table(row: Row) -> list[str]:
-    return field_table(str(row.parts[1]), str(row.parts[2]).split(), row.fields)
+def _single_table(source: str, name: str) -> list[str]:
+    (row,) = tables(source)[name]
+    return [*field_table(str(row.parts[0]), row.names, row.fields), ""]
 
 
 def main(arguments: list[str] | None = None) -> int:

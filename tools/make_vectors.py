@@ -21,6 +21,7 @@ from typing import Any
 
 from mmc_core import event, frame, message, page, record
 from mmc_device.journal import Journal
+from mmc_host.schema import message_rows, record_rows
 from mmc_sim.flash import BLOCK_BYTES, Flash
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -104,8 +105,8 @@ def record_text(kind: int, values: Any, tail: Any) -> dict[str, Any]:
     """A decoded record as names and values; an unknown one as its number and its bytes."""
     if values is None:
         return {"kind": kind, "body": bytes(tail).hex()}
-    name, _, fields, _ = record.RECORDS[kind]
-    text: dict[str, Any] = {"kind": name, "fields": dict(zip(fields.split(), values, strict=True))}
+    row = record_rows()[kind]
+    text: dict[str, Any] = {"kind": row.name, "fields": dict(zip(row.names, values, strict=True))}
     if tail is not None:
         text["tail"] = tail.hex() if isinstance(tail, bytes) else tail
     return text
@@ -181,17 +182,17 @@ def make_frames() -> list[dict[str, Any]]:
     found = []
     for bit, samples in ((0, _REQUESTS), (message.REPLY, _REPLIES)):
         for kind, values in samples.items():
-            row = message.MESSAGES[kind]
-            codes, fields = (row[3], row[4]) if bit else (row[1], row[2])
+            row, codes = message_rows()[kind], message.MESSAGES[kind][1 if bit else 0]
+            names = row.reply if bit else row.request
             sequence = 0xFFFFFFFF if kind == message.LIST else kind << 16 | 1
             payload, wire = frame_bytes(kind | bit, sequence, codes, values)
             plain = [value.hex() if isinstance(value, bytes) else value for value in values]
             found.append(
                 {
-                    "message": row[0],
+                    "message": row.name,
                     "kind": kind | bit,
                     "sequence": sequence,
-                    "fields": dict(zip(fields.split(), plain, strict=True)),
+                    "fields": dict(zip(names, plain, strict=True)),
                     "payload": payload.hex(),
                     "wire": wire.hex(),
                 }

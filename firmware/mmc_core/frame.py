@@ -20,7 +20,7 @@ MAX_TO_DEVICE_BYTES = const(192)  # on the wire: a stock console keeps 259 bytes
 MAX_PAYLOAD_BYTES = const(288)  # the largest payload of all, a page with its address
 OVERHEAD_BYTES = const(9)
 
-FRAME = ("frame", "BI*I", "kind sequence payload crc32")
+FRAME = ("BI*I",)
 # kind               -         message, see the table of messages; a reply's has bit 7 set
 # sequence           -         rises by one from request to request; a reply carries its request's
 # payload            -         fields of the message

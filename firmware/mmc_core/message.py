@@ -26,15 +26,11 @@ CONTROL = const(0x09)
 REPLY = const(0x80)  # a reply's kind is its request's with this bit
 REFUSED = const(0xFF)
 
-# kind: (name, request codes, request fields, reply codes, reply fields); codes as in record.py, `*`: bytes to the end
+# kind: (request codes, reply codes); codes as in record.py, `*`: bytes to the end. The comments under a row name the
+# fields of request and reply, then say what each is: the host reads them (mmc_host/schema.py).
 MESSAGES = {
-    HELLO: (
-        "hello",
-        "BB",
-        "protocol_major protocol_minor",
-        "BBBBttt",
-        "protocol_major protocol_minor format_major format_minor firmware device board",
-    ),
+    HELLO: ("BB", "BBBBttt"),
+    # protocol_major protocol_minor -> protocol_major protocol_minor format_major format_minor firmware device board
     # protocol_major     -         sync protocol, major: the ends must agree
     # protocol_minor     -         sync protocol, minor: the lesser one is spoken
     # format_major       -         log format, major
@@ -42,14 +38,9 @@ MESSAGES = {
     # firmware           -         software version
     # device             -         device's identity
     # board              -         board's name
-    STATUS: (
-        "status",
-        "",
-        "",
-        "QQBBBHHHHHBB",
-        "uptime_ms utc_ms activity calibration_phase calibration_result session open_faults "
-        "ready_blocks free_blocks blocks fault motor",
-    ),
+    STATUS: ("", "QQBBBHHHHHBB"),
+    # -> uptime_ms utc_ms activity calibration_phase calibration_result session open_faults ready_blocks free_blocks
+    # blocks fault motor
     # uptime_ms          ms        since the device started
     # utc_ms             ms        wall clock; 0: not set
     # activity           -         0: preparing flash; 1: idle; 2: recording; 3: calibrating
@@ -62,39 +53,47 @@ MESSAGES = {
     # blocks             blocks    size of the journal
     # fault              -         code of the newest fault; 0: none
     # motor              -         1: the motor runs
-    LIST: ("list", "H", "after_session", "HIBB", "session bytes state more"),
+    LIST: ("H", "HIBB"),
+    # after_session -> session bytes state more
     # after_session      -         the reply names the next unacknowledged session above this number
     # session            -         its number; 0: there is none
     # bytes              bytes     its size so far
     # state              bits      bit 0: closed
     # more               -         1: later sessions exist
-    READ: ("read", "HII", "session offset count", "HI*", "session offset data"),
+    READ: ("HII", "HI*"),
+    # session offset count -> session offset data
     # session            -         session number
     # offset             bytes     where to begin, from the session's first byte
     # count              bytes     how much to send; it comes in as many replies as it takes
     # data               -         bytes from `offset` on; none: the end was reached
-    ACKNOWLEDGE: ("acknowledge", "HI*", "session bytes sha256", "HB", "session result"),
+    ACKNOWLEDGE: ("HI*", "HB"),
+    # session bytes sha256 -> session result
     # session            -         session number
     # bytes              bytes     size that the host holds
     # sha256             -         SHA-256 of them, 32 bytes
     # result             -         0: verified, the device may free it; else see the results
-    SET_TIME: ("set_time", "Q", "utc_ms", "B", "result"),
+    SET_TIME: ("Q", "B"),
+    # utc_ms -> result
     # utc_ms             ms        wall clock, since 1970 UTC
     # result             -         0: done
-    GET_SETTING: ("get_setting", "B", "index", "Bit", "count value key"),
+    GET_SETTING: ("B", "Bit"),
+    # index -> count value key
     # index              -         position in the schema
     # count              -         how many settings there are
     # value              -         its value (a word: its position among the words; a text: see `key`)
     # key                -         name; for a text setting `name=text`
-    PUT_SETTING: ("put_setting", "it", "value key", "B", "result"),
+    PUT_SETTING: ("it", "B"),
+    # value key -> result
     # value              -         new value
     # key                -         name; for a text setting `name=text`
     # result             -         0: done and stored; else see the results
-    CONTROL: ("control", "BB", "verb argument", "B", "result"),
+    CONTROL: ("BB", "B"),
+    # verb argument -> result
     # verb               -         1: start a session; 2: stop it; 3: calibrate; 4: cancel
     # argument           -         calibrate: 1 maximum, 2 sub-maximal; else 0
     # result             -         0: done
-    REFUSED: ("refused", "", "", "BB", "kind code"),
+    REFUSED: ("", "BB"),
+    # -> kind code
     # kind               -         the request that was refused
     # code               -         why, see the results
 }

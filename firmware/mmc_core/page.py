@@ -24,7 +24,7 @@ HEADER_BYTES = const(12)
 PAYLOAD_BYTES = const(244)
 FIRST_BLOCK_PAGES = const(14)  # pages of a session's first block that carry the session; two wait for acknowledgement
 
-PAGE = ("page", "IIHBB", "crc32 sequence session used flags")
+PAGE = ("IIHBB",)
 # crc32              -         CRC-32 (IEEE) of bytes 4 to 255 of the page
 # sequence           -         counts the pages of this journal; rises from page to page
 # session            -         number of the session that owns the page, from 1

@@ -35,14 +35,10 @@ TAIL_12 = const(12)  # pairs of 12-bit integers in three bytes, the first in the
 TAIL_16 = const(16)
 TAIL_BYTES = const(8)
 
+# type: (codes, tail). The comments under a row name its fields, in order: the host reads them (mmc_host/schema.py), the
+# device has no need of names.
 RECORDS = {
-    SESSION: (
-        "session",
-        "BBIIBQHBBHHHBBtttt",
-        "format_major format_minor session boot_count reset_cause utc_ms rate_hz block_samples frame_blocks "
-        "imu_rate_hz accel_ug_per_lsb gyro_mdps_per_lsb channels log_mode device firmware board wearer",
-        0,
-    ),
+    SESSION: ("BBIIBQHBBHHHBBtttt", 0),
     # format_major       -         log format, major: readers refuse a greater one
     # format_minor       -         log format, minor: readers skip what they do not know
     # session            -         session number on this device, from 1
@@ -61,12 +57,7 @@ RECORDS = {
     # firmware           -         software version
     # board              -         board's name
     # wearer             -         pseudonym of the wearer
-    CHANNEL: (
-        "channel",
-        "BBBHIIQttt",
-        "channel side reference_kind rest_q3 reference_q3 nv_per_count calibrated_utc_ms muscle site units",
-        0,
-    ),
+    CHANNEL: ("BBBHIIQttt", 0),
     # channel            -         index of the EMG channel, from 0
     # side               -         0: not stated; 1: left; 2: right; 3: midline
     # reference_kind     -         0: not calibrated; 1: maximum (%MVC); 2: sub-maximal reference (%ref)
@@ -77,15 +68,10 @@ RECORDS = {
     # muscle             -         SENIAM muscle name
     # site               -         electrode site
     # units              -         unit of this channel's envelope values: `permille` of the reference, or `uV`
-    SETTING: ("setting", "it", "value key", 0),
+    SETTING: ("it", 0),
     # value              -         integer value; the position in the list of words where the setting is a word
     # key                -         setting's name, with unit
-    FEATURES: (
-        "features",
-        "IBBBBHH",
-        "t_samples frame_samples frames last_frame_samples channels motor quality",
-        TAIL_12,
-    ),
+    FEATURES: ("IBBBBHH", TAIL_12),
     # t_samples          samples   first sample of the first frame
     # frame_samples      samples   samples in each frame but the last
     # frames             -         number of frames, 1 to 16
@@ -94,13 +80,13 @@ RECORDS = {
     # motor              bits      bit i: the motor ran or spun down during frame i; nothing was scored
     # quality            bits      bits 0-3 of a channel: clipped, flat or electrode off, mains, spike; over all frames
     # tail               permille  display envelope at the end of each frame, channel by channel (unit: CHANNEL.units)
-    IMU: ("imu", "IHBB", "t_samples interval_samples readings motor", TAIL_12),
+    IMU: ("IHBB", TAIL_12),
     # t_samples          samples   time of the first reading
     # interval_samples   samples   from one reading to the next
     # readings           -         number of readings, 1 to 8
     # motor              bits      bit i: the motor ran or spun down at reading i
     # tail               -         ax ay az (signed, accel_ug_per_lsb) and |gyro| (gyro_mdps_per_lsb) per reading
-    EVENT: ("event", "IBBhhBB", "t_samples kind channel value threshold reason motor", 0),
+    EVENT: ("IBBhhBB", 0),
     # t_samples          samples   when it was decided; hold_end: when the threshold was crossed
     # kind               -         what happened, see the table of events
     # channel            -         EMG channel it is about; 255: none
@@ -108,31 +94,31 @@ RECORDS = {
     # threshold          permille  what it was compared with
     # reason             -         why, see the table of reasons (cues: the pattern)
     # motor              -         1: the motor ran or spun down at that moment
-    GAP: ("gap", "IIB", "t_samples lost_samples cause", 0),
+    GAP: ("IIB", 0),
     # t_samples          samples   counter of the first lost sample
     # lost_samples       samples   how many were lost on every channel
     # cause              -         1: the sampler's ring overran; 2: the front end reported a loss
-    RAW: ("raw", "IBBB", "t_samples samples channels motor", TAIL_16),
+    RAW: ("IBBB", TAIL_16),
     # t_samples          samples   counter of the first sample
     # samples            samples   samples per channel
     # channels           -         channels, interleaved
     # motor              -         1: the motor ran or spun down during this block
     # tail               counts    EMG counts
-    CLOCK: ("clock", "IQ", "t_samples utc_ms", 0),
+    CLOCK: ("IQ", 0),
     # t_samples          samples   sample counter at which the wall clock was read
     # utc_ms             ms        wall clock, since 1970 UTC
-    FAULT: ("fault", "IBi", "t_samples code detail", 0),
+    FAULT: ("IBi", 0),
     # t_samples          samples   when
     # code               -         what failed, see the table of faults
     # detail             -         a number that helps to find it
-    END: ("end", "IIIHHB", "t_samples samples lost_samples dropped_pages cues reason", 0),
+    END: ("IIIHHB", 0),
     # t_samples          samples   counter at the end: samples + lost_samples
     # samples            samples   samples processed
     # lost_samples       samples   samples in gaps
     # dropped_pages      -         pages that found no erased flash
     # cues               -         cues given
     # reason             -         1: asked to; 2: journal full; 3: battery
-    ACKNOWLEDGEMENT: ("acknowledgement", "I", "bytes", TAIL_BYTES),
+    ACKNOWLEDGEMENT: ("I", TAIL_BYTES),
     # bytes              bytes     size of the session as the host verified it
     # tail               -         SHA-256 of the session's bytes, 32 bytes
 }
@@ -151,7 +137,7 @@ def encode_into(buffer, offset, kind, values, tail=None, count=0, limit=0):
     values: the fields in table order. tail: `count` integers (their low 12 or 16 bits are kept), or bytes.
     limit: end of the room in bytes; 0: the buffer's length.
     """
-    _, codes, _, tail_kind = RECORDS[kind]
+    codes, tail_kind = RECORDS[kind]
     text_count = codes.count("t")
     fixed = "<" + codes[: len(codes) - text_count]
     texts = [text.encode() for text in values[len(values) - text_count :]] if text_count else ()
@@ -203,14 +189,14 @@ def decode(data, start, end):
             try:
                 values, tail = _decode_body(row, data, body, after)
             except (ValueError, IndexError) as error:
-                yield at, 0, "{}: {}".format(row[0], error), None
+                yield at, 0, "record 0x{:02x}: {}".format(kind, error), None
                 return
             yield at, kind, values, tail
         at = after
 
 
 def _decode_body(row, data, at, end):
-    _, codes, _, tail_kind = row
+    codes, tail_kind = row
     text_count = codes.count("t")
     fixed = "<" + codes[: len(codes) - text_count]
     if at + struct.calcsize(fixed) > end:

@@ -42,17 +42,17 @@ class SyncServer:
         if row is None:
             return kind, None
         try:
-            return kind, message.unpack(row[1], payload)
+            return kind, message.unpack(row[0], payload)
         except ValueError:
             return kind, None
 
     def reply_into(self, values):
         """Frame the reply to the request at hand into `out`; return its length."""
-        return self._frame(self._kind | message.REPLY, message.MESSAGES[self._kind][3], values)
+        return self._frame(self._kind | message.REPLY, message.MESSAGES[self._kind][1], values)
 
     def refuse_into(self, code):
         """Frame a refusal of the request at hand into `out`; return its length."""
-        return self._frame(message.REFUSED, message.MESSAGES[message.REFUSED][3], (self._kind & 0xFF, code))
+        return self._frame(message.REFUSED, message.MESSAGES[message.REFUSED][1], (self._kind & 0xFF, code))
 
     def _frame(self, kind, codes, values):
         end = message.pack(codes, values, self._scratch, 5)

@@ -35,7 +35,7 @@ class SyncClient:
         self._sequence = (self._sequence + 1) & 0xFFFFFFFF
         scratch = bytearray(frame.MAX_PAYLOAD_BYTES + frame.OVERHEAD_BYTES)
         out = bytearray(frame.MAX_PAYLOAD_BYTES + frame.OVERHEAD_BYTES + 5)
-        end = message.pack(message.MESSAGES[kind][1], values, scratch, 5)
+        end = message.pack(message.MESSAGES[kind][0], values, scratch, 5)
         size = frame.encode_into(out, scratch, kind, self._sequence, end - 5)
         if size > frame.MAX_TO_DEVICE_BYTES:
             raise PeerError("a request of {} bytes is too long for the device".format(size), message.RESULT_RANGE)
@@ -57,7 +57,7 @@ class SyncClient:
             if not is_refused and kind != self._kind | message.REPLY:
                 continue
             try:
-                values = message.unpack(message.MESSAGES[kind if is_refused else self._kind][3], payload)
+                values = message.unpack(message.MESSAGES[kind if is_refused else self._kind][1], payload)
             except ValueError as error:
                 raise PeerError("a reply does not have the form it should: {}".format(error)) from None
             if is_refused:

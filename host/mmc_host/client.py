@@ -16,6 +16,7 @@ from mmc_core.errors import PeerError, UsageError
 from mmc_core.sync_client import SyncClient
 from mmc_host.errors import LinkError
 from mmc_host.replies import Hello, SessionEntry, Status, effect_of, refusal
+from mmc_host.schema import message_rows
 from mmc_host.transport import Transport
 from mmc_host.units import printable
 
@@ -243,7 +244,7 @@ class Device:
         except PeerError as error:
             if not error.code:
                 raise
-            name = message.MESSAGES[kind][0].replace("_", " ")
+            name = message_rows()[kind].name.replace("_", " ")
             raise PeerError(f"the wearable refused {name!r}: {self._why(error.code, kind)}", error.code) from error
 
     def _tick(self) -> bytes | None:

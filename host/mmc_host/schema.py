@@ -1,6 +1,6 @@
 """Meanings of the core's tables, read from the comments in their source, so that they are written down once.
 
-The core keeps its tables short: a row has codes and names, and the comments under it carry unit and meaning, which the
+The core keeps its tables short: a row has codes, and the comments under it carry names, units and meanings, which the
 wearable's heap has no room for. Here a module's text is parsed (not run) and rows and comments are brought together.
 
 In:    source text of a core module
@@ -12,10 +12,12 @@ import ast
 import importlib
 import inspect
 import io
+import itertools
 import re
 import tokenize
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from types import ModuleType
 
 _FIELD = re.compile(r"([a-z]\w*)\s+(\S+)\s{2,}(\S.*)")
@@ -37,6 +39,33 @@ class Row:
     key: str
     parts: tuple[object, ...]
     comments: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        """The key as it is written down: SET_TIME reads `set_time`."""
+        return self.key.lower()
+
+    @property
+    def names(self) -> list[str]:
+        """The names of a record's fields, in order; its packed tail is none of them."""
+        return [field.name for field in self.fields if field.name != "tail"]
+
+    @property
+    def request(self) -> list[str]:
+        """The names of a message's fields, on the way to the device."""
+        return self._directions()[0].split()
+
+    @property
+    def reply(self) -> list[str]:
+        """The names of a message's fields, on the way back."""
+        return self._directions()[1].split()
+
+    def _directions(self) -> tuple[str, str]:
+        heading = itertools.takewhile(lambda comment: not _FIELD.fullmatch(comment), self.comments)
+        request, arrow, reply = " ".join(heading).partition("->")
+        if not arrow:
+            raise ValueError(f"{self.key}: no comment under it says `request fields -> reply fields`")
+        return request, reply
 
     @property
     def fields(self) -> tuple[Field, ...]:
@@ -105,6 +134,24 @@ def constants(source: str, prefix: str = "") -> list[Constant]:
             if isinstance(number, int) and name.startswith(prefix):
                 found.append(Constant(name, number, comments.get(value.lineno, (0, ""))[1]))
     return found
+
+
+@cache
+def record_rows() -> dict[int, Row]:
+    """Return the rows of the log's records by type."""
+    return _rows_by_number("record")
+
+
+@cache
+def message_rows() -> dict[int, Row]:
+    """Return the rows of the line's messages by kind."""
+    return _rows_by_number("message")
+
+
+def _rows_by_number(name: str) -> dict[int, Row]:
+    source = source_of(f"mmc_core.{name}")
+    numbers = {constant.name: constant.value for constant in constants(source)}
+    return {numbers[row.key]: row for row in tables(source)[f"{name.upper()}S"]}
 
 
 def setting_meanings() -> dict[str, str]:

@@ -19,6 +19,7 @@ from mmc_core import page, record, sample, settings
 from mmc_core.errors import FormatError, UsageError
 from mmc_host.clockfit import Clock, fit, is_plausible
 from mmc_host.columns import Channel, Damage, End, Event, Fault, Features, Gap, Header, Imu, Missing, Raw, Session
+from mmc_host.schema import record_rows
 from mmc_host.units import (
     END_REASONS,
     FAULTS,
@@ -165,7 +166,7 @@ class _Decoder:
                 f"written in log format {major}.{minor} by a newer firmware; this program reads up to "
                 f"{record.FORMAT_MAJOR}.x: update mmc-host"
             )
-        fields = dict(zip(record.RECORDS[record.SESSION][2].split(), values, strict=True))
+        fields = dict(zip(record_rows()[record.SESSION].names, values, strict=True))
         if not 0 < fields["rate_hz"] <= MAX_RATE_HZ or not 0 < fields["channels"] <= settings.MAX_CHANNELS:
             raise _Bad("session: rate or number of channels is out of range")
         fields["log_mode"] = name_of(LOG_MODES, fields["log_mode"])
@@ -241,11 +242,11 @@ class _Decoder:
 
     def _take(self, kind: int, count: int, tail: list[int]) -> None:
         if len(tail) < count:
-            raise _Bad(f"{record.RECORDS[kind][0]}: {len(tail)} values, {count} expected")
+            raise _Bad(f"{record_rows()[kind].name}: {len(tail)} values, {count} expected")
 
     def _advance(self, kind: int, start: int, end: int) -> None:
         if start < self.reached[kind]:
-            raise _Bad(f"{record.RECORDS[kind][0]}: the sample counter goes back")
+            raise _Bad(f"{record_rows()[kind].name}: the sample counter goes back")
         self.reached[kind] = end
 
     def session(self) -> Session:

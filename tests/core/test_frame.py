@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from mmc_core import frame, message
 from mmc_core import settings as schema
+from mmc_host.schema import message_rows
 
 VECTORS = sorted((Path(__file__).resolve().parents[1] / "vectors").glob("frames-*.json"))
 
@@ -250,8 +251,8 @@ def test_every_request_fits_the_consoles_buffer():
     sizes[message.ACKNOWLEDGE] = len(request(message.ACKNOWLEDGE, 65535, 2**32 - 1, b"\xff" * 32))
     for kind, row in message.MESSAGES.items():
         if kind not in sizes and kind != message.REFUSED:
-            assert set(row[1]) <= set("BHIQ")
-            values = [2 ** (8 * {"B": 1, "H": 2, "I": 4, "Q": 8}[code]) - 1 for code in row[1]]
+            assert set(row[0]) <= set("BHIQ")
+            values = [2 ** (8 * {"B": 1, "H": 2, "I": 4, "Q": 8}[code]) - 1 for code in row[0]]
             sizes[kind] = len(request(kind, *values))
     assert set(sizes) == set(message.MESSAGES) - {message.REFUSED}
     assert max(sizes.values()) <= frame.MAX_TO_DEVICE_BYTES
@@ -261,7 +262,7 @@ def test_every_request_fits_the_consoles_buffer():
 
 def request(kind: int, *values: object) -> bytes:
     scratch, out = bytearray(300), bytearray(310)
-    end = message.pack(message.MESSAGES[kind][1], values, scratch, 5)
+    end = message.pack(message.MESSAGES[kind][0], values, scratch, 5)
     return bytes(out[: frame.encode_into(out, scratch, kind, 2**32 - 1, end - 5)])
 
 
@@ -272,9 +273,10 @@ def test_frames_of_every_version_read_as_they_did(path):
         assert receive(wire) == [(one["kind"], one["sequence"], payload)]
         body = bytes((one["kind"],)) + one["sequence"].to_bytes(4, "little") + payload
         assert wire == b"\0" + cobs(body + binascii.crc32(body).to_bytes(4, "little")) + b"\0"
-        row = message.MESSAGES[one["kind"] if one["kind"] == message.REFUSED else one["kind"] & 0x7F]
-        codes, fields = (row[3], row[4]) if one["kind"] & message.REPLY else (row[1], row[2])
+        kind = one["kind"] if one["kind"] == message.REFUSED else one["kind"] & 0x7F
+        row, is_reply = message_rows()[kind], bool(one["kind"] & message.REPLY)
+        codes, names = message.MESSAGES[kind][is_reply], row.reply if is_reply else row.request
         values = [value.hex() if isinstance(value, bytes) else value for value in message.unpack(codes, payload)]
-        assert row[0] == one["message"]
-        assert dict(zip(fields.split(), values, strict=True)) == one["fields"]
+        assert row.name == one["message"]
+        assert dict(zip(names, values, strict=True)) == one["fields"]
     assert len(VECTORS) >= 1

@@ -9,10 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mmc_core import message
+from mmc_host.schema import message_rows
 
 BITS = {"B": (0, 2**8 - 1), "H": (0, 2**16 - 1), "I": (0, 2**32 - 1), "Q": (0, 2**64 - 1), "i": (-(2**31), 2**31 - 1)}
-ALL = [(kind, row[at], row[at + 1]) for kind, row in message.MESSAGES.items() for at in (1, 3)]
-IDS = [f"{message.MESSAGES[kind][0]}-{codes or 'empty'}" for kind, codes, _ in ALL]
+ALL = [
+    (kind, codes, names)
+    for kind, row in message_rows().items()
+    for codes, names in zip(message.MESSAGES[kind], (row.request, row.reply), strict=True)
+]
+IDS = [f"{message_rows()[kind].name}-{codes or 'empty'}" for kind, codes, _ in ALL]
 
 
 def pack(codes: str, values: tuple | list, at: int = 0) -> bytes:
@@ -34,7 +39,7 @@ def test_every_message_comes_back(kind, codes, fields, data):
     payload = pack(codes, values, at)
     assert message.unpack(codes, payload) == values
     assert message.unpack(codes, memoryview(payload)) == values
-    assert len(codes) == len(fields.split())
+    assert len(codes) == len(fields)
 
 
 @pytest.mark.parametrize(("kind", "codes", "fields"), ALL, ids=IDS)
@@ -63,13 +68,13 @@ def test_any_payload_is_read_or_refused(codes, payload):
 @pytest.mark.parametrize(
     ("codes", "values", "text"),
     [
-        (message.MESSAGES[message.READ][1], (0x0102, 0x100, 0x4000), "0201 00010000 00400000"),
-        (message.MESSAGES[message.READ][3], (1, 256, b"ab"), "0100 00010000 6162"),
-        (message.MESSAGES[message.LIST][3], (3, 512, 1, 1), "0300 00020000 01 01"),
-        (message.MESSAGES[message.PUT_SETTING][1], (-1, "é"), "ffffffff 02 c3a9"),
-        (message.MESSAGES[message.SET_TIME][1], (0x0102030405060708,), "0807060504030201"),
-        (message.MESSAGES[message.ACKNOWLEDGE][1], (1, 2, b"\xaa\xbb"), "0100 02000000 aabb"),
-        (message.MESSAGES[message.REFUSED][3], (4, 1), "04 01"),
+        (message.MESSAGES[message.READ][0], (0x0102, 0x100, 0x4000), "0201 00010000 00400000"),
+        (message.MESSAGES[message.READ][1], (1, 256, b"ab"), "0100 00010000 6162"),
+        (message.MESSAGES[message.LIST][1], (3, 512, 1, 1), "0300 00020000 01 01"),
+        (message.MESSAGES[message.PUT_SETTING][0], (-1, "é"), "ffffffff 02 c3a9"),
+        (message.MESSAGES[message.SET_TIME][0], (0x0102030405060708,), "0807060504030201"),
+        (message.MESSAGES[message.ACKNOWLEDGE][0], (1, 2, b"\xaa\xbb"), "0100 02000000 aabb"),
+        (message.MESSAGES[message.REFUSED][1], (4, 1), "04 01"),
     ],
 )
 def test_layout_is_what_was_written_by_hand(codes, values, text):
@@ -85,6 +90,6 @@ def test_numbers_of_messages_do_not_meet():
     kinds = [kind for kind in message.MESSAGES if kind != message.REFUSED]
     assert all(0 < kind < message.REPLY for kind in kinds)
     assert message.REFUSED not in {kind | message.REPLY for kind in kinds}
-    for name, requests, _, replies, _ in message.MESSAGES.values():
-        assert "*" not in requests[:-1] and "*" not in replies[:-1], name
+    for kind, (requests, replies) in message.MESSAGES.items():
+        assert "*" not in requests[:-1] and "*" not in replies[:-1], kind
         assert struct.calcsize("<" + replies.replace("t", "").replace("*", "")) <= 64

@@ -12,6 +12,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from mmc_core import page, record
+from mmc_host.schema import record_rows
 
 VECTORS = Path(__file__).resolve().parents[1] / "vectors"
 VERSIONS = sorted(VECTORS.glob("format-*.mmc"))
@@ -32,7 +33,7 @@ def texts(longest_bytes: int = 24) -> st.SearchStrategy[str]:
 def any_record(draw: st.DrawFn) -> tuple[int, tuple, object]:
     """A record of any row with any values, and a tail that fits."""
     kind = draw(st.sampled_from(sorted(record.RECORDS)))
-    _, codes, _, tail_kind = record.RECORDS[kind]
+    codes, tail_kind = record.RECORDS[kind]
     values = tuple(draw(texts() if code == "t" else st.integers(*RANGES[code])) for code in codes)
     if tail_kind == record.TAIL_12:
         return kind, values, draw(st.lists(st.integers(0, 4095), max_size=64))
@@ -182,7 +183,7 @@ def check_total(data: bytes) -> list[tuple]:
         if kind not in record.RECORDS:
             assert values is None and tail == data[offset + 2 : at]
         else:
-            assert len(values) == len(record.RECORDS[kind][1])
+            assert len(values) == len(record.RECORDS[kind][0])
     assert at == len(data)
     return found
 
@@ -223,7 +224,7 @@ def test_unknown_kinds_are_skipped_with_their_body(kind, body):
     assert first[1:] == last[1:] == BY_HAND[0][:3]
 
 
-@pytest.mark.parametrize("kind", sorted(k for k in record.RECORDS if not record.RECORDS[k][3]))
+@pytest.mark.parametrize("kind", sorted(k for k in record.RECORDS if not record.RECORDS[k][1]))
 def test_fields_that_a_newer_minor_version_adds_are_skipped(kind):
     row = next(row for row in BY_HAND if row[0] == kind)
     data = bytearray(encode(*row[:3]) + b"new")
@@ -235,7 +236,7 @@ def test_text_that_is_no_text_is_damage_with_its_place():
     data = encode(record.GAP, (0, 0, 0)) + bytes.fromhex("03 06 00000000 01 ff")
     found = list(record.decode(data, 0, len(data)))
     assert found[-1][:2] == (11, 0)
-    assert found[-1][2].startswith("setting: ")
+    assert found[-1][2].startswith("record 0x03: ")
 
 
 @pytest.mark.parametrize("path", VERSIONS, ids=lambda path: path.stem)
@@ -252,10 +253,10 @@ def test_sessions_of_every_version_read_as_they_did(path):
         found = list(record.decode(one, page.HEADER_BYTES, page.HEADER_BYTES + used))
         assert len(found) == len(wanted["records"])
         for (_, kind, values, tail), line in zip(found, wanted["records"], strict=True):
-            name, _, fields, tail_kind = record.RECORDS[kind]
+            row, (_, tail_kind) = record_rows()[kind], record.RECORDS[kind]
             seen.add(kind)
-            assert name == line["kind"]
-            assert dict(zip(fields.split(), values, strict=False)).items() >= line["fields"].items()
+            assert row.name == line["kind"]
+            assert dict(zip(row.names, values, strict=False)).items() >= line["fields"].items()
             assert (tail.hex() if tail_kind == record.TAIL_BYTES else tail) == line.get("tail")
     if path.stem == f"format-{record.FORMAT_MAJOR}.{record.FORMAT_MINOR}":
         assert seen == set(record.RECORDS)

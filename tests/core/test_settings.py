@@ -117,7 +117,7 @@ def test_every_value_goes_over_the_wire_and_into_the_log(named: tuple[str, objec
     assert 0 < end <= 64  # what Config gives a setting
     (found,) = record.decode(buffer, 0, end)
     assert found[1] == record.SETTING and settings.from_wire(*found[2]) == (name, value)
-    codes = message.MESSAGES[message.PUT_SETTING][1]
+    codes = message.MESSAGES[message.PUT_SETTING][0]
     assert codes == "it" and -(2**31) <= number < 2**31 and len(key.encode()) < 192 - 20
 
 

@@ -324,7 +324,7 @@ def test_a_reply_out_of_form_is_the_peers_error(kind, payload):
 def test_any_reply_is_read_or_the_peers_error(request_kind, kind, payload):
     client = SyncClient()
     row = message.MESSAGES[request_kind]
-    values = tuple({"t": "a", "*": b"a"}.get(code, 1) for code in row[1])
+    values = tuple({"t": "a", "*": b"a"}.get(code, 1) for code in row[0])
     client.request(request_kind, values, 0)
     try:
         replies = client.receive(frame_of(kind, payload))
@@ -346,7 +346,7 @@ def test_any_frame_to_the_device_is_a_request_a_refusal_or_nothing(kind, payload
         found = [receiver.feed(byte) for byte in bytes(server.out[: server.refuse_into(message.RESULT_UNKNOWN)])]
         assert (found[-1][0], bytes(found[-1][2])) == (message.REFUSED, bytes((kind, message.RESULT_UNKNOWN)))
     else:
-        assert message.pack(message.MESSAGES[kind][1], answers[-1][1], bytearray(300), 0) == len(payload)
+        assert message.pack(message.MESSAGES[kind][0], answers[-1][1], bytearray(300), 0) == len(payload)
 
 
 def test_an_echo_of_replies_is_neither_answered_nor_forgets_the_request():

@@ -266,7 +266,7 @@ def test_a_request_with_a_wrong_payload_is_refused_and_not_carried_out(kind):
     _, line = recorded(1)
     for payload in (b"\x01", b"\x01" * 3, b"\x05" * 60):
         try:
-            message.unpack(message.MESSAGES[kind][1], payload)
+            message.unpack(message.MESSAGES[kind][0], payload)
         except ValueError:
             line.console.send(raw_frame(kind, payload, len(payload)))
             line.link.tick()

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Callable
 
 from mmc_core import frame, message, settings
+from mmc_host.schema import message_rows
 
 PIECE_BYTES = 256
 
@@ -95,25 +96,24 @@ class FakeDevice:
             if found is None:
                 continue
             kind, sequence, payload = found
-            values = message.unpack(message.MESSAGES[kind][1], payload)
+            values = message.unpack(message.MESSAGES[kind][0], payload)
             self.log.append((kind, values))
             if kind in self.refuse:
                 answers.append(encode(message.REFUSED, sequence, "BB", [kind, self.refuse[kind]]))
                 continue
-            codes = message.MESSAGES[kind][3]
+            codes = message.MESSAGES[kind][1]
             answers += [encode(kind | message.REPLY, sequence, codes, reply) for reply in self._answer(kind, values)]
         return answers
 
     def _answer(self, kind: int, values: list) -> list[list]:
-        name = message.MESSAGES[kind][0]
-        return getattr(self, f"_{name}")(*values)
+        return getattr(self, f"_{message_rows()[kind].name}")(*values)
 
     def _hello(self, major: int, minor: int) -> list[list]:
         return [[self.protocol_major, 0, 1, 0, "0.1.0", "mmc-fake", "none"]]
 
     def _status(self) -> list[list]:
         now = self.statuses.pop(0) if len(self.statuses) > 1 else (self.statuses or [{}])[0]
-        names = message.MESSAGES[message.STATUS][4].split()
+        names = message_rows()[message.STATUS].reply
         defaults = {
             "activity": 1,
             "blocks": 384,

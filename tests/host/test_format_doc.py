@@ -8,7 +8,7 @@ import make_format_doc
 import pytest
 
 from mmc_core import record
-from mmc_host.schema import Field
+from mmc_host.schema import Field, record_rows
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -34,8 +34,8 @@ def test_offsets_are_those_of_the_encoded_bytes() -> None:
     text = (ROOT / "FORMAT.md").read_text(encoding="utf-8")
     section = text.split("### `event` (type 0x12)")[1].split("###")[0]
     rows = re.findall(r"^\| (\d+) \| (\d+) \| (\w+) \| `(\w+)`", section, re.MULTILINE)
-    _, codes, names, _ = record.RECORDS[record.EVENT]
-    assert [name for _, _, _, name in rows] == names.split()
+    codes, _ = record.RECORDS[record.EVENT]
+    assert [name for _, _, _, name in rows] == record_rows()[record.EVENT].names
     blank = bytearray(64)
     end = record.encode_into(blank, 0, record.EVENT, [0] * len(codes))
     for index, (offset, size, _, _) in enumerate(rows):

@@ -66,9 +66,10 @@ def test_every_field_of_every_record_is_described_in_order() -> None:
     rows = schema.tables(schema.source_of("mmc_core.record"))["RECORDS"]
     assert len(rows) == len(record.RECORDS)
     for row in rows:
-        name, codes, names, tail = record.RECORDS[getattr(record, row.key)]
-        assert row.parts[:3] == (name, codes, names)
-        assert names_of(row) == names.split() + (["tail"] if tail else []), name
+        codes, tail = record.RECORDS[getattr(record, row.key)]
+        assert row.parts[0] == codes
+        assert len(row.names) == len(codes), row.key
+        assert names_of(row) == row.names + (["tail"] if tail else []), row.key
         assert all(field.meaning for field in row.fields)
 
 
@@ -76,17 +77,30 @@ def test_every_field_of_every_record_is_described_in_order() -> None:
 def test_every_field_of_pages_and_frames_is_described(module: object, table: str) -> None:
     (row,) = schema.tables(schema.source_of(f"mmc_core.{table.lower()}"))[table]
     assert row.parts == getattr(module, table)
-    assert names_of(row) == getattr(module, table)[2].split()
+    assert names_of(row) == row.names
+    assert len(row.names) == len(getattr(module, table)[0])
 
 
 def test_every_field_of_every_message_is_described() -> None:
     rows = schema.tables(schema.source_of("mmc_core.message"))["MESSAGES"]
     assert len(rows) == len(message.MESSAGES)
     for row in rows:
-        values = message.MESSAGES[getattr(message, row.key)]
-        assert row.parts == values
-        wanted = list(dict.fromkeys([*values[2].split(), *values[4].split()]))
-        assert sorted(names_of(row)) == sorted(wanted), values[0]
+        codes = message.MESSAGES[getattr(message, row.key)]
+        assert row.parts == codes
+        assert [len(row.request), len(row.reply)] == [len(one) for one in codes], row.key
+        assert sorted(names_of(row)) == sorted(set(row.request + row.reply)), row.key
+
+
+def test_a_message_without_its_line_of_names_is_found() -> None:
+    (row,) = schema.tables('ROW = ("BB",)\n# a  -         first\n# b  -         second')["ROW"]
+    with pytest.raises(ValueError, match="ROW: no comment"):
+        _ = row.request
+
+
+def test_rows_by_number() -> None:
+    assert schema.record_rows()[record.FAULT].names == ["t_samples", "code", "detail"]
+    assert schema.message_rows()[message.SET_TIME].request == ["utc_ms"]
+    assert schema.message_rows()[message.SET_TIME].name == "set_time"
 
 
 def test_every_setting_and_every_event_has_a_meaning() -> None:
