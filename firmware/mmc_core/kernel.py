@@ -37,7 +37,8 @@ class Kernel:
         """
         if rail_counts << shift > _FULL:
             raise UsageError("rail {} << {} leaves the kernel's 15 bits".format(rail_counts, shift))
-        tables = options.get("tables", coeffs)
+        tables = self._tables = options.get("tables", coeffs)
+        self._harmonic = options.get("harmonic", False)
         self.block_samples = options.get("block_samples", BLOCK_SAMPLES)
         self.filtered = array("I", bytes(4 * self.block_samples * channels))
         self.channels = channels
@@ -55,15 +56,27 @@ class Kernel:
             highpass = (_ONE_Q14, 0, 0, _ONE_Q14)  # every sample passes unchanged
         b0, b1, minus_a1, a2 = highpass
         self._put_section(0, b0 << shift, b1 << shift, minus_a1 - _ONE_Q14, a2)
-        self._put_notch(1, tables.NOTCH[mains_hz])
-        self._put_notch(2, tables.HARMONIC[mains_hz if options.get("harmonic", False) else 0])
         b0, b1, minus_a1, a2 = tables.LOWPASS if options.get("lowpass", True) else (0, 0, 0, 0)
         self._put_section(3, b0, b1, minus_a1, a2)
+        self.set_mains(mains_hz)
         self.reset()
         for channel in range(channels):
             self.set_reference(channel, 0, 0)
 
+    def set_mains(self, mains_hz):
+        """Put the notch to 0 (nowhere), 50 or 60 Hz, and the other one to twice that where it is wanted."""
+        self._put_notch(1, self._tables.NOTCH[mains_hz])
+        self._put_notch(2, self._tables.HARMONIC[mains_hz if self._harmonic else 0])
+
+    def search_mains(self):
+        """Put the notches to 50 and 60 Hz, so that OUT_MAINS_Q3 and OUT_HARMONIC_Q3 tell which of them takes more."""
+        self._put_notch(1, self._tables.NOTCH[50])
+        self._put_notch(2, self._tables.NOTCH[60])
+
     def _put_notch(self, index, row):
+        """Its past is forgotten: it belongs to the old coefficients, and the bound of 32 bits to those of one row."""
+        for words in self.out:
+            words[2 * index] = words[2 * index + 1] = 1 << 31
         c, h, a2 = row
         k = (h + (1 << 12)) >> 13  # the nearest half
         self._put_section(index, c, k, h - (k << 13), a2 - _ONE_Q14)

@@ -17,6 +17,7 @@ from mmc_core.coach.hold import HoldDetector
 from mmc_core.compat import const
 from mmc_core.cue import CuePolicy
 from mmc_core.kernel import Kernel
+from mmc_core.mains import mains_in_force_hz
 from mmc_core.sample import BLOCK_SAMPLES, QUALITY_BAD, QUALITY_BITS
 
 FRAME_BLOCKS = const(5)  # blocks of one feature frame: 50 ms
@@ -32,12 +33,11 @@ class Pipeline:
 
     def __init__(self, config, facts):
         channels = facts.EMG_CHANNELS
-        mains_hz = 0 if config["mains_hz"] == "off" else int(config["mains_hz"])
         self.kernel = Kernel(
             channels,
             facts.EMG_KERNEL_SHIFT,
             facts.EMG_RAIL_COUNTS,
-            mains_hz,
+            mains_in_force_hz(config),
             highpass=config["highpass"] == "on",
             harmonic=config["mains_harmonic"] == "on",
             lowpass=config["lowpass"] == "on",
@@ -66,10 +66,13 @@ class Pipeline:
         self._event = False
         self._cue = event.CUE_NONE
 
-    def step(self, block, t_samples, imu, motor_busy):
-        """Process one block; return the pattern to play now. `t_samples` counts the block's samples already."""
+    def step(self, block, t_samples, imu, motor_busy, lead_off=0):
+        """Process one block; return the pattern to play now. `t_samples` counts the block's samples already.
+
+        lead_off: bits of the channels whose electrodes are off, as the front end says.
+        """
         kernel = self.kernel
-        kernel.process(block, motor_busy)
+        kernel.process(block, motor_busy, lead_off)
         out = kernel.out[self.target]
         self._event = False
         if self.scored and not motor_busy:

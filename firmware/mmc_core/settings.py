@@ -17,8 +17,10 @@ MAX_CHANNELS = 4
 SCHEMA = (
     ("wearer", "text", 0, 16, "anonymous"),
     # a pseudonym that goes into every session's header; never a real name
-    ("mains_hz", "word", ("off", "50", "60"), 0, "50"),
-    # frequency of the mains where you train: the notch filter sits there
+    ("mains_hz", "word", ("off", "50", "60", "auto"), 0, "auto"),
+    # frequency of the mains where you train: the notch filter sits there; auto: where calibration found it, else 50
+    ("mains_found_hz", "word", ("not yet", "50", "60"), 0, "not yet"),
+    # the mains that a calibration heard last, while you were at rest; written by calibration
     ("mains_harmonic", "word", ("off", "on"), 0, "off"),
     # a second notch at twice the mains; it takes a little of the EMG too
     ("highpass", "word", ("off", "on"), 0, "on"),

@@ -56,7 +56,7 @@ class App:
         self._haptic = Haptic(board.motor, self.config.settings, board.facts, self.health.note)
         self._link = Link(board.console, self)
         self._pipeline = Pipeline(self.config.settings, board.facts)
-        self._calibration = Calibration(board.facts.EMG_CHANNELS, self._pipeline.target)
+        self._calibration = self._make_calibration()
         self._starts_itself = True  # once, if the setting allows it
         self.activity = message.ACTIVITY_PREPARING
         board.emg.begin()
@@ -96,12 +96,13 @@ class App:
     def _take_block(self, now_ms, busy):
         sampler, pipeline, haptic = self._sampler, self._pipeline, self._haptic
         if self.activity == message.ACTIVITY_RECORDING:
-            haptic.play(pipeline.step(sampler.block, sampler.t_samples, sampler.reading, busy), now_ms)
+            cue = pipeline.step(sampler.block, sampler.t_samples, sampler.reading, busy, sampler.lead_off)
+            haptic.play(cue, now_ms)
             pipeline.write_records(self._log, sampler.block, sampler.t_samples, busy)
         else:
-            pipeline.kernel.process(sampler.block, busy)
+            pipeline.kernel.process(sampler.block, busy, sampler.lead_off)
             if self.activity == message.ACTIVITY_CALIBRATING:
-                haptic.play(self._calibration.step(pipeline.kernel.out, busy, now_ms), now_ms)
+                haptic.play(self._calibration.step(busy, now_ms), now_ms)
 
     def _take_gap(self):
         t_samples = self._sampler.t_samples
@@ -226,8 +227,16 @@ class App:
     def _end_calibration(self):
         calibration, config = self._calibration, self.config.settings
         self.activity = message.ACTIVITY_IDLE
-        if calibration.phase != message.PHASE_DONE:
-            return
+        if calibration.found_hz:
+            config.put("mains_found_hz", str(calibration.found_hz))
+        if calibration.phase == message.PHASE_DONE:
+            self._keep_references()
+            self._starts_itself = True
+        self._save()
+        self._pipeline = Pipeline(config, self.facts)
+
+    def _keep_references(self):
+        calibration, config = self._calibration, self.config.settings
         kind = "mvc" if calibration.kind == message.CALIBRATE_MAXIMUM else "ref"
         for channel in range(self.facts.EMG_CHANNELS):
             key = "ch{}_".format(channel)
@@ -236,9 +245,6 @@ class App:
                 config.put(key + "rest_nv", to_nanovolt(calibration.rest_q3[channel], self.facts))
                 config.put(key + "calibrated_utc_s", self.utc_ms() // 1000)
                 config.put(key + "reference_kind", kind)
-        self._save()
-        self._pipeline = Pipeline(config, self.facts)
-        self._starts_itself = True
 
     def _save(self):
         """Keep the settings; a result code of message.py."""
@@ -305,6 +311,9 @@ class App:
             return message.OK
         return message.RESULT_RANGE
 
+    def _make_calibration(self):
+        return Calibration(self._pipeline.kernel, self._pipeline.target, self.config.settings)
+
     def _calibrate(self, kind):
         if self.activity == message.ACTIVITY_RECORDING:
             self._stop()
@@ -312,7 +321,7 @@ class App:
             return message.RESULT_BUSY
         self.activity = message.ACTIVITY_CALIBRATING
         self._pipeline.kernel.reset()
-        self._calibration = Calibration(self.facts.EMG_CHANNELS, self._pipeline.target)
+        self._calibration = self._make_calibration()
         self._haptic.configure(self.config.settings)
         self._haptic.play(self._calibration.start(kind, self._now_ms), self._now_ms)
         return message.OK

@@ -1,7 +1,8 @@
 """Calibration: rest, then three contractions guided by buzzes, to one reference per channel.
 
-In:    the kernel's output every block (envelope in counts/8, quality), ticks; which kind of reference is wanted
-Out:   patterns to play; at the end per channel rest and reference in counts/8, or the reason it was refused
+In:    the kernel, after every block (envelope in counts/8, quality), ticks; which kind of reference is wanted
+Out:   patterns to play; at the end the mains that was heard, per channel rest and reference in counts/8, or the reason
+       why it was refused
 State: phase, its end; per channel the window under way and the greatest and smallest so far
 Cost:  nothing allocated per block
 Source: CEDE matrix on amplitude normalisation (Besomi 2020): isometric maximum, or a task-specific sub-maximal
@@ -11,7 +12,8 @@ Source: CEDE matrix on amplitude normalisation (Besomi 2020): isometric maximum,
     (error)
 
 The reference of a channel is the greatest mean of its envelope over half a second in any contraction (sub-maximal: the
-mean over the three contractions' best half seconds). Channels that stay near their rest are left uncalibrated, unless
+mean over the three contractions' best half seconds). The first half of the rest looks for the mains (mains.py), the
+second takes the level with the notch in its place. Channels that stay near their rest are left uncalibrated, unless
 it is the target channel: then the whole calibration is refused. The motor's own blocks are left out.
 """
 
@@ -20,10 +22,13 @@ from array import array
 from mmc_core import event, message
 from mmc_core.chain import OUT_Q3, OUT_QUALITY
 from mmc_core.compat import const
+from mmc_core.mains import MainsFinder, mains_in_force_hz
 from mmc_core.sample import QUALITY_CLIPPED, QUALITY_FLAT
 
 _REST_MS = const(5000)
 _SETTLE_MS = const(1000)  # at the start of a phase: filters settle, the wearer reacts
+_SEARCH_END_MS = const(3010)  # of the rest
+_RESETTLE_MS = const(3500)
 _CONTRACT_MS = const(3000)
 _RELAX_MS = const(4000)
 _WINDOW_BLOCKS = const(50)  # reference window: half a second
@@ -34,9 +39,14 @@ _MAX_CLIPPED_BLOCKS = const(3)
 class Calibration:
     """One run for all channels. `phase` and `result` tell how it stands."""
 
-    def __init__(self, channels, target):
-        self._channels = channels
+    def __init__(self, kernel, target, config):
+        self._kernel = kernel
+        self._config = config
         self._target = target
+        channels = self._channels = kernel.channels
+        self._finder = MainsFinder(channels)
+        self._searching = False
+        self.found_hz = 0  # the mains that was heard; 0: none
         words = bytes(4 * channels)
         self.rest_q3 = array("i", words)
         self.reference_q3 = array("i", words)
@@ -65,6 +75,8 @@ class Calibration:
             self.rest_q3[channel] = self.reference_q3[channel] = 0
             self._clipped[channel] = self._flat[channel] = 0
         self._enter(message.PHASE_REST, False, now_ms)
+        self._kernel.search_mains()
+        self._searching = True
         return event.CUE_START
 
     def cancel(self):
@@ -72,11 +84,16 @@ class Calibration:
         self.phase, self.result = message.PHASE_REFUSED, message.CALIBRATION_CANCELLED
         return event.CUE_ERROR
 
-    def step(self, out, motor_busy, now_ms):
-        """Take the kernel's output of one block; return the pattern to play."""
+    def step(self, motor_busy, now_ms):
+        """Take what the kernel made of a block; return the pattern to play."""
         age_ms = now_ms - self._began_ms
-        if not motor_busy and age_ms >= _SETTLE_MS and (self._contracting or self.phase == message.PHASE_REST):
-            self._collect(out)
+        if not motor_busy and age_ms >= _SETTLE_MS:
+            if self._searching:
+                self._finder.step(self._kernel.out)
+            elif self._contracting or (self.phase == message.PHASE_REST and age_ms >= _RESETTLE_MS):
+                self._collect(self._kernel.out)
+        if self._searching and age_ms >= _SEARCH_END_MS:
+            self._end_search()
         if self.phase == message.PHASE_REST:
             return self._end_rest(now_ms) if age_ms >= _REST_MS else event.CUE_NONE
         if self._contracting:
@@ -91,6 +108,11 @@ class Calibration:
             self._enter(self.phase + 1, True, now_ms)
             return event.CUE_START
         return self._finish()
+
+    def _end_search(self):
+        self._searching = False
+        self.found_hz = self._finder.found_hz
+        self._kernel.set_mains(mains_in_force_hz(self._config, self.found_hz))
 
     def _enter(self, phase, contracting, now_ms):
         self.phase = phase

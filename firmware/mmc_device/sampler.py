@@ -54,6 +54,11 @@ class Sampler:
         return True
 
     @property
+    def lead_off(self):
+        """Bits of the channels whose electrodes are off; 0 as well where the front end can't tell."""
+        return self._emg.lead_off()
+
+    @property
     def reading(self):
         """The IMU reading (six counts) that came with the block, or None when none did."""
         return self.imu if self._has_reading else None

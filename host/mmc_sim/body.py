@@ -104,6 +104,10 @@ class Body:
         self._taken += count
         return True
 
+    def lead_off(self):
+        """Bits of the channels whose electrodes are off: this front end can't tell."""
+        return 0
+
     def take_lost(self):
         """Samples lost behind those read, once the ring is empty after an overrun; else 0."""
         if self._kept < 0:

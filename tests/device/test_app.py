@@ -197,7 +197,7 @@ def test_a_stall_hides_no_motor(tmp_path: Path) -> None:
     began_ms = off_ms - wearable.app._sampler.t_samples
     busy: list[tuple[int, bool]] = []
     step = wearable.app._pipeline.step
-    wearable.app._pipeline.step = lambda b, t, i, m: (busy.append((t + began_ms, m)), step(b, t, i, m))[1]
+    wearable.app._pipeline.step = lambda b, t, i, m, off: (busy.append((t + began_ms, m)), step(b, t, i, m, off))[1]
     wearable.clock.sleep_ms(200)  # within the ring: nothing is lost
     wearable.run(100)
     assert wearable.app._sampler.lost_samples == 0

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-from array import array
 from pathlib import Path
 
 import numpy as np
 import pytest
 from simulated import Simulated, make_body, noise, records
 
-from mmc_core import chain, event, message, record
+from mmc_core import chain, coeffs, event, message, record
+from mmc_core.kernel import Kernel
+from mmc_core.settings import Settings
 from mmc_device.calibrate import Calibration
 
 STARTS, RESTS = 1, 2
@@ -228,8 +229,8 @@ def test_an_unknown_kind_is_refused(strong: Wearable) -> None:
 
 def test_the_motors_own_blocks_are_left_out() -> None:
     """Blocks in which the motor shook, however loud, do not count, nor does the first second of a phase."""
-    calibration = Calibration(1, 0)
-    out = [array("I", bytes(4 * chain.CHANNEL_WORDS))]
+    kernel = Kernel(1, 0, 16383, 50)
+    calibration = Calibration(kernel, 0, Settings())
     now = 0
     assert calibration.start(message.CALIBRATE_MAXIMUM, now) == event.CUE_START
     contracting = 0
@@ -240,7 +241,57 @@ def test_the_motors_own_blocks_are_left_out() -> None:
         contracting += in_contraction
         age = now - calibration._began_ms
         quiet = 64 if not in_contraction else 8000
-        out[0][chain.OUT_Q3] = 400_000 if busy or age < 1000 else quiet
-        calibration.step(out, busy, now)
+        kernel.out[0][chain.OUT_Q3] = 400_000 if busy or age < 1000 else quiet
+        calibration.step(busy, now)
     assert calibration.phase == message.PHASE_DONE and contracting == 900
     assert calibration.rest_q3[0] == 64 and calibration.reference_q3[0] == 8000
+
+
+def hum(hz: float, peak_uv: float, seconds: float = 8) -> np.ndarray:
+    """Rest of 2 uV with a line of the mains on all channels."""
+    line = np.rint(4 * peak_uv * np.sin(2 * np.pi * hz * np.arange(int(1000 * seconds)) / 1000))
+    return (noise(seconds, REST_UV, 1) + line[:, None]).astype("<i2")
+
+
+@pytest.mark.parametrize(("hz", "peak_uv", "word"), [(60, 40, "60"), (50, 40, "50"), (59.8, 8, "60"), (50.2, 8, "50")])
+def test_the_mains_is_found_at_rest_and_in_force_from_then_on(
+    tmp_path: Path, hz: float, peak_uv: float, word: str
+) -> None:
+    """A line of 20 or 4 times the noise at rest; what is left of it with the right notch is near the noise."""
+    wearable = Wearable(wearer(THREE, hum(hz, peak_uv, 10)), tmp_path / "state", blocks=24)
+    wearable.put(autostart="off")
+    assert setting(wearable, "mains_found_hz") == "not yet"
+    assert wearable.calibrate(message.CALIBRATE_MAXIMUM) == (message.PHASE_DONE, message.CALIBRATION_GOOD)
+    assert setting(wearable, "mains_found_hz") == word
+    # The reference was measured in its place: 2 uV of noise, and at most -26 dB of the line's mean of 0.64 of its peak.
+    assert setting(wearable, "ch0_rest_nv") <= 1000 * (2.5 + 0.64 * peak_uv / 20 * (1 if hz % 10 else 0.2))
+    wanted = coeffs.NOTCH[int(word)][0]
+    for _ in range(2):
+        assert wearable.app._pipeline.kernel._header[chain.SECTIONS + 4] == wanted
+        wearable.power_on()
+        wearable.run(500)
+    assert wearable.ask(message.CONTROL, message.VERB_START, 0) == [message.OK]
+    logged = {values[1]: values[0] for kind, values, _ in records(wearable.pull(1)) if kind == record.SETTING}
+    assert logged["mains_found_hz"] == ("not yet", "50", "60").index(word)
+
+
+def test_a_quiet_room_names_no_mains_and_changes_nothing(strong: Wearable) -> None:
+    strong.put(mains_found_hz="60")
+    strong.calibrate(message.CALIBRATE_MAXIMUM)
+    assert setting(strong, "mains_found_hz") == "60"
+
+
+def test_a_notch_that_was_set_stays_where_it_is(tmp_path: Path) -> None:
+    """60 Hz is heard and reported, but the wearer said 50."""
+    wearable = Wearable(wearer(THREE, hum(60, 40)), tmp_path / "state", blocks=24)
+    wearable.put(autostart="off", mains_hz="50")
+    wearable.calibrate(message.CALIBRATE_MAXIMUM)
+    assert setting(wearable, "mains_found_hz") == "60"
+    assert wearable.app._pipeline.kernel._header[chain.SECTIONS + 4] == coeffs.NOTCH[50][0]
+
+
+def test_the_mains_is_kept_when_the_references_are_refused(tmp_path: Path) -> None:
+    weak = wearer([(2.0, 2.0, 2.0, 2.0)] * 3, hum(60, 40))
+    phase, result, wearable = refused(tmp_path, weak)
+    assert (phase, result) == (message.PHASE_REFUSED, message.CALIBRATION_NOT_ABOVE_REST)
+    assert setting(wearable, "mains_found_hz") == "60"

@@ -134,7 +134,7 @@ def test_what_another_version_wrote_is_passed_over_and_kept_aside(tmp_path, fore
     config = load(tmp_path)
     assert config.was_damaged
     assert (config.settings["target_low_pct"], config.settings["ch0_reference_nv"]) == (40, 300_000)
-    assert (config.settings["target_high_pct"], config.settings["mains_hz"]) == (75, "50")
+    assert (config.settings["target_high_pct"], config.settings["mains_hz"]) == (75, "auto")
     assert path.read_bytes() == sealed(body)  # reading changes nothing
     config.settings.put("wearer", "b")
     config.save()

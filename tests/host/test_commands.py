@@ -61,7 +61,7 @@ def test_settings_list_has_values_ranges_and_meanings(device: FakeDevice) -> Non
         "range": "10..100",
         "meaning": "strength of the motor",
     }
-    assert entries["mains_hz"]["range"] == "off, 50, 60"
+    assert entries["mains_hz"]["range"] == "off, 50, 60, auto"
     assert entries["ch3_muscle"]["range"] == "<= 24 bytes"
     assert entries["from_the_future"]["value"] == 7
     assert len(entries) == len(list(settings.names())) + 1
@@ -99,7 +99,20 @@ def test_a_busy_device_refuses_in_words(device: FakeDevice) -> None:
     assert "the wearable records session 3; end it with `mmc-host stop`" in result.stderr
 
 
-def test_calibrate_guides_and_ends_with_references(device: FakeDevice) -> None:
+@pytest.mark.parametrize(
+    ("mains_hz", "found", "mains"),
+    [
+        ("auto", "not yet", []),
+        ("auto", "60", ["mains: 60 Hz was heard at rest"]),
+        ("60", "60", ["mains: 60 Hz was heard at rest"]),
+        ("50", "60", ["mains: 60 Hz was heard at rest", "but the notch filter is set to 50 Hz; let it follow with: "]),
+    ],
+)
+def test_calibrate_guides_and_ends_with_references(
+    device: FakeDevice, mains_hz: str, found: str, mains: list[str]
+) -> None:
+    device.settings.put("mains_hz", mains_hz)
+    device.settings.put("mains_found_hz", found)
     device.settings.put("ch0_muscle", "biceps brachii")
     for name, value in (("reference_nv", 412_300), ("rest_nv", 3_100), ("reference_kind", "mvc")):
         device.settings.put(f"ch0_{name}", value)
@@ -111,10 +124,9 @@ def test_calibrate_guides_and_ends_with_references(device: FakeDevice) -> None:
     ]
     result = run("calibrate")
     assert result.exit_code == 0, result.stderr
-    starts = ["rest ", "contraction 1", "contraction 2", "contraction 3", "channel 0, biceps brachii: ", "done"]
-    assert [line.startswith(start) for line, start in zip(result.stdout.splitlines(), starts, strict=True)] == [
-        True
-    ] * 6
+    starts = ["rest ", "contraction 1", "contraction 2", "contraction 3", "channel 0, biceps brachii: ", *mains, "done"]
+    lines = result.stdout.splitlines()
+    assert [line[: len(start)] for line, start in zip(lines, starts, strict=True)] == starts
     assert "100 % MVC = 412.3 µV, rest 3.1 µV" in result.stdout
     assert (message.CONTROL, [message.VERB_CALIBRATE, 1]) in device.log
     assert device.utc_ms > 1_700_000_000_000

@@ -228,6 +228,23 @@ def test_spikes_and_mains_are_worth_a_look(quality, words):
     assert "clipped or flat" not in text
 
 
+@pytest.mark.parametrize(
+    ("mains", "found", "end"),
+    [
+        (3, 2, "look at the contact, and at the setting mains_hz: the notch filter sat at 60 Hz."),
+        (0, 2, "look at the contact; the notch filter was off."),
+        (None, None, "look at the contact."),
+    ],
+)
+def test_hum_names_the_notch_that_was_in_force(mains, found, end):
+    builder = SessionBuilder().header().channel()
+    for key, value in (("mains_hz", mains), ("mains_found_hz", found)):
+        if value is not None:
+            builder.setting(key, value)
+    s = session.decode(builder.level(4.0, 20).features([(400,)] * 8, quality=4).end().bytes())
+    assert end in Page(render(s)).text
+
+
 def test_a_reference_of_the_whole_recording_is_no_calibration():
     builder = SessionBuilder().header().channel(site=LOOK_AHEAD_SITE, calibrated_utc_ms=0)
     builder.setting("target_low_pct", 30).setting("target_high_pct", 60)

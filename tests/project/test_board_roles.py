@@ -40,7 +40,7 @@ def test_the_simulated_board_has_the_roles_of_the_app_and_no_others(tmp_path: Pa
     roles = {name for name in vars(wearable.board) if not name.startswith("_")}
     assert roles == roles_that_the_app_takes()
     for name, verbs in {
-        "emg": ("begin", "read_into", "take_lost"),
+        "emg": ("begin", "read_into", "take_lost", "lead_off"),
         "imu": ("read_into",),
         "motor": ("on", "off"),
         "console": ("read", "write"),

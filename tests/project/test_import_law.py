@@ -61,6 +61,7 @@ STAGES = (
     "features",
     "onset",
     "kernel",
+    "mains",
     "coach",
     "coach.*",
     "cue",

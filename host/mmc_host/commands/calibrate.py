@@ -98,6 +98,11 @@ def _print_references(device: "Device") -> None:
             rest_uv = int(values[start + "rest_nv"]) / 1000
             muscle = values[start + "muscle"]
             say(f"channel {channel}, {muscle}: {kinds[kind]} = {reference_uv:.1f} µV, rest {rest_uv:.1f} µV")
+    mains, found = values.get("mains_hz"), values.get("mains_found_hz")
+    if found in ("50", "60"):
+        say(f"mains: {found} Hz was heard at rest")
+        if mains in ("50", "60") and mains != found:
+            say(f"but the notch filter is set to {mains} Hz; let it follow with: mmc-host settings set mains_hz=auto")
     if values.get("autostart") in ("on", "always"):
         say("done; a session begins by itself. Train, then bring it home: mmc-host pull --stop")
     else:

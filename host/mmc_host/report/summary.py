@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mmc_core import sample
+from mmc_core.mains import mains_in_force_hz
 from mmc_host.analysis.activation import Activation
 from mmc_host.analysis.hold import Hold
 from mmc_host.analysis.scoring import Band, target_band, target_channel
@@ -187,8 +188,8 @@ _SIGNAL = (
     ),
     (
         sample.QUALITY_MAINS,
-        "Mains hum was most of the signal of the {muscle} for about {length}. It is scored; look at the contact and "
-        "at the setting mains_hz.",
+        "Mains hum was most of the signal of the {muscle} for about {length}. It is scored; look at the contact"
+        "{notch}.",
     ),
 )
 
@@ -202,5 +203,12 @@ def _signal(session: Session, muscles: Sequence[Activation]) -> list[str]:
         for bits, sentence in _SIGNAL:
             marked_s = float(np.sum(seconds[(session.features.quality[:, answer.channel] & bits) != 0]))
             if marked_s > BAD_SIGNAL_SHARE * session.duration_s:
-                found.append(sentence.format(muscle=answer.muscle, length=length(marked_s)))
+                found.append(sentence.format(muscle=answer.muscle, length=length(marked_s), notch=_notch(session)))
     return found
+
+
+def _notch(session: Session) -> str:
+    if not {"mains_hz", "mains_found_hz"} <= session.settings.keys():
+        return ""
+    hz = mains_in_force_hz(session.settings)
+    return f", and at the setting mains_hz: the notch filter sat at {hz} Hz" if hz else "; the notch filter was off"
