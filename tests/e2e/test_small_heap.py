@@ -13,7 +13,7 @@ import pytest
 
 from mmc_core import message
 from mmc_core.settings import names
-from mmc_host import body, session
+from mmc_host import body, mpy, session
 from mmc_host.client import Device
 from mmc_host.pull import pull
 from mmc_host.store import Store
@@ -26,7 +26,7 @@ TIMEOUT_S = 60.0
 @pytest.mark.e2e
 def test_calibrate_train_and_pull_in_110_kib(tmp_path, mpy32):
     tree, state = tmp_path / "tree", tmp_path / "state"
-    heap.compile_tree(tree, "x86")
+    mpy.compile_tree(tree, heap.sources(), "x86")
     shutil.copy(ROOT / "firmware/main.py", tree / "main.py")
     (state / "config").mkdir(parents=True)
     body.write_scenario("holds", state / "body.bin", 1)

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
+import heap
 import numpy as np
 import pytest
 from simulated import load_facts, make_body, noise
 
 from mmc_device.app import App
 from mmc_device.config import Config
-from mmc_host import firmware
+from mmc_host import firmware, mpy
 from mmc_sim.console import PipeConsole
 from mmc_sim.wearable import open_folder
 
@@ -85,3 +87,7 @@ def test_three_executors_write_the_same_bytes(tmp_path, mpy32, mpy64, log_mode):
     assert plain[:4096] != b"\xff" * 4096
     assert run_micropython(mpy32, prepare(tmp_path / "mpy32", log_mode), tree) == plain
     assert run_micropython(mpy64, prepare(tmp_path / "mpy64", log_mode), tree) == plain
+    compiled = tmp_path / "compiled"  # as a board gets it: constants folded in, .mpy
+    mpy.compile_tree(compiled, heap.sources(), "x86")
+    shutil.copy(tree / "main.py", compiled)
+    assert run_micropython(mpy32, prepare(tmp_path / "folded", log_mode), compiled) == plain
