@@ -27,8 +27,11 @@ from typing import Any, TypedDict, Unpack
 
 import get_micropython
 import numpy as np
+import onset_grid
+import truth_delay
 import truth_kernel
 from numpy.typing import NDArray
+from truth_kernel import scale_uv_of, target_of
 
 from mmc_core.errors import MmcError
 from mmc_core.settings import MAX_CHANNELS
@@ -47,6 +50,7 @@ GRID_S = 0.01
 REPLACED_AT = 0.6  # of the longest hold: from here on the muscle is silent
 LATEST_S = 1.0  # a loss that is told later than this was not seen
 TIMEOUT_S = 120.0
+TABLES = {"delay_ms": truth_delay.table, "onset_grid_by_value": onset_grid.table}
 
 
 Arrays = dict[str, NDArray[Any]]  # of a recording, by name
@@ -183,26 +187,12 @@ def truth_of_hold(path: Path, arrays: Arrays, micropython: Path, seed: int) -> F
     }
 
 
-def target_of(arrays: Arrays) -> int:
-    """Column of the working muscle; the first where the file does not say."""
-    return int(np.ravel(arrays.get("agonist_channels", arrays.get("agonist_channel", 0)))[0])
-
-
-def scale_of(arrays: Arrays) -> Placing:
-    """How to scale a file that has no reference, whatever its units: its strongest moments stand for a millivolt."""
-    if "mvc_ref" in arrays:
-        return {}
-    swing = np.abs(arrays["emg"] - np.median(arrays["emg"], axis=0))
-    strong = float(np.percentile(swing, 99.9))
-    return {"scale_uv": 1000.0 / strong if strong > 0 else 1.0}
-
-
 def truth_of_rest(path: Path, arrays: Arrays, micropython: Path) -> Figures:
     """Nobody contracts: no hold and no cue, channel by channel; without a reference nothing is scored at all."""
     scored = "mvc_ref" in arrays
     found = {"holds_told": 0, "cues": 0, "channels": arrays["emg"].shape[1], "scored": scored, "accounted": True}
     for column in range(arrays["emg"].shape[1]):
-        played = play(path, micropython, [column], scored=scored, **scale_of(arrays))
+        played = play(path, micropython, [column], scored=scored, scale_uv=scale_uv_of(arrays))
         found["holds_told"] += played.session.count("hold_start")
         found["cues"] += played.session.count("cue", "engage")
         found["accounted"] &= played.session.accounted
@@ -214,7 +204,7 @@ def truth_of_run(path: Path, arrays: Arrays, micropython: Path) -> Figures:
     scored = "mvc_ref" in arrays
     first = target_of(arrays)
     columns = [first] + [column for column in range(arrays["emg"].shape[1]) if column != first]
-    played = play(path, micropython, columns[:MAX_CHANNELS], scored=scored, **scale_of(arrays))
+    played = play(path, micropython, columns[:MAX_CHANNELS], scored=scored, scale_uv=scale_uv_of(arrays))
     return {
         "holds_told": played.session.count("hold_start"),
         "cues": played.session.count("cue", "engage"),
@@ -233,11 +223,10 @@ def judge(path: Path, micropython: Path, seed: int) -> Figures:
 
 def _judge(path: Path, micropython: Path, seed: int) -> Figures:
     """Decide by the arrays what the file is, and compare."""
-    with np.load(path, allow_pickle=False) as archive:
-        arrays = {name: archive[name] for name in archive.files}
+    arrays = truth_kernel.load(path)
     if "emg" not in arrays:
         return {"kind": "skipped", "reason": "no EMG"}
-    kernel = truth_kernel.judge(path, arrays, target_of(arrays), scale_of(arrays).get("scale_uv"))
+    kernel = truth_kernel.judge(path, arrays)
     return {**_judge_device(path, arrays, micropython, seed), "kernel": kernel}
 
 
@@ -313,9 +302,13 @@ def run(data: Path, seed: int, only: str, jobs: int) -> Figures:
         rows = [one.result() for one in waiting]
     files = {path.stem: row for path, row in zip(paths, rows, strict=True)}
     kinds = summarise(files)
-    for row in files.values():
-        row.pop("true", None)
-    kernel = truth_kernel.summarise([row["kernel"] for row in files.values() if "kernel" in row])
+    kernel_rows = [row["kernel"] for row in files.values() if "kernel" in row]
+    kernel = truth_kernel.summarise(kernel_rows)
+    if not only:
+        kernel |= onset_grid.summarise(onset_grid.grid(data))
+    for row in [*files.values(), *kernel_rows]:
+        for key in ("true", "delays"):
+            row.pop(key, None)
     return {"version": 2, "micropython": width, "seed": seed, "kinds": kinds, "kernel": kernel, "files": files}
 
 
@@ -327,6 +320,9 @@ def show(found: Figures) -> None:
     for kind, row in {**found["kinds"], "kernel": found["kernel"]}.items():
         print(f"\n{kind}")
         for key, value in row.items():
+            if key in TABLES:
+                print(TABLES[key](value))
+                continue
             print(f"  {key:26} {value:.3f}" if isinstance(value, float) else f"  {key:26} {value}")
 
 

@@ -13,12 +13,15 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import float_chain
 import numpy as np
+import truth_delay
 from numpy.typing import NDArray
 from scipy import signal
 
 from mmc_core import chain, onset
 from mmc_core.kernel import Kernel
+from mmc_core.mains import MainsFinder
 from mmc_host.body import bodyfile, recording
 from mmc_host.replay import replay
 
@@ -27,7 +30,28 @@ Figures = dict[str, Any]
 Words = NDArray[np.int64]
 BLOCK_S = 0.01
 MOST_LAG_S = 1.0
-NOTCHES_HZ = (50, 60)
+SECOND_BLOCKS = 100
+REST_SHARE = 0.1  # of the channel's highest envelope: a quietest second above it is no rest
+
+
+def load(path: Path) -> Arrays:
+    """A recording's arrays."""
+    with np.load(path, allow_pickle=False) as archive:
+        return {name: archive[name] for name in archive.files}
+
+
+def target_of(arrays: Arrays) -> int:
+    """Column of the working muscle; the first where the file does not say."""
+    return int(np.ravel(arrays.get("agonist_channels", arrays.get("agonist_channel", 0)))[0])
+
+
+def scale_uv_of(arrays: Arrays) -> float | None:
+    """How to scale a file that has no reference, whatever its units: its strongest moments stand for a millivolt."""
+    if "mvc_ref" in arrays:
+        return None
+    swing = np.abs(arrays["emg"] - np.median(arrays["emg"], axis=0))
+    strong = float(np.percentile(swing, 99.9))
+    return 1000.0 / strong if strong > 0 else 1.0
 
 
 def counts_of(path: Path, columns: list[int], scale_uv: float | None = None) -> NDArray[np.int16]:
@@ -39,10 +63,14 @@ def counts_of(path: Path, columns: list[int], scale_uv: float | None = None) -> 
     return np.ascontiguousarray(counts[: info.recording_samples])
 
 
+def make_kernel(channels: int, mains_hz: int, **options: Any) -> Kernel:
+    """The simulated board's kernel."""
+    return Kernel(channels, 0, bodyfile.RAIL_COUNTS, mains_hz, nv_per_count=bodyfile.NV_PER_COUNT, **options)
+
+
 def run(counts: NDArray[np.int16], mains_hz: int = 50, **options: Any) -> Words:
     """(blocks, channels, words) of the kernel from its start."""
-    kernel = Kernel(counts.shape[1], 0, bodyfile.RAIL_COUNTS, mains_hz, nv_per_count=bodyfile.NV_PER_COUNT, **options)
-    return replay(kernel, counts).words.astype(np.int64)
+    return replay(make_kernel(counts.shape[1], mains_hz, **options), counts).words.astype(np.int64)
 
 
 def force(words: Words, arrays: Arrays) -> Figures:
@@ -61,9 +89,15 @@ def force(words: Words, arrays: Arrays) -> Figures:
     return found
 
 
-def onsets(words: Words, arrays: Arrays) -> Figures:
-    """Onsets told, dated back, against those of the file; each is matched with the nearest within half a second."""
-    told = [(n + 1 - w[onset.OUT_ONSET]) * BLOCK_S for n, w in enumerate(words) if w[onset.OUT_ONSET]]
+def begins(ages: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The blocks with which contractions begin, dated back, from OUT_ONSET of every block."""
+    told = np.flatnonzero(ages)
+    return told + 1 - ages[told]
+
+
+def onsets(begin: NDArray[np.int64], arrays: Arrays) -> Figures:
+    """Beginnings told against those of the file; each of the file is matched with the nearest within half a second."""
+    told = begin * BLOCK_S
     found: Figures = {"onsets_told": len(told)}
     if "onsets_s" in arrays:
         true = arrays["onsets_s"].ravel()
@@ -87,7 +121,7 @@ def clipping(arrays: Arrays, columns: list[int]) -> Figures:
 
 def artefacts(arrays: Arrays, words: Words) -> Figures:
     """Spans that hold an artefact: how many are marked, and whether a contraction is told to begin in one."""
-    starts = [n + 1 - w[onset.OUT_ONSET] for n, w in enumerate(words) if w[onset.OUT_ONSET]]
+    starts = begins(words[:, onset.OUT_ONSET])
     spans = [(first / BLOCK_S, last / BLOCK_S) for first, last in np.atleast_2d(arrays["artefact_s"])]
     marked = [bool((words[int(a) : int(b) + 1, chain.OUT_QUALITY] & 8).any()) for a, b in spans]
     return {
@@ -104,24 +138,24 @@ def line_power(x: NDArray[np.float64], hz: float) -> float:
 
 
 def mains(arrays: Arrays, counts: NDArray[np.int16]) -> Figures:
-    """Which mains the notches find in the quietest second, and how far the notch brings its line down there."""
+    """Which mains the device's finder hears in each channel, and how far the notch brings the line down at rest.
+
+    It hears whole seconds from the second one on, as calibration does; here those of the whole recording.
+    """
     found: Figures = {"mains_named_hz": [], "mains_line_down_db": []}
-    taken = {hz: run(counts, hz) for hz in NOTCHES_HZ}
+    kernel = make_kernel(counts.shape[1], 0)
+    kernel.search_mains()
+    words = replay(kernel, counts).words[SECOND_BLOCKS:].astype(np.int64)
+    finder = MainsFinder(counts.shape[1])
+    for out in words[..., : chain.OUT_HARMONIC_Q3 + 1].tolist():
+        finder.step(out)
+    seconds = len(words) // SECOND_BLOCKS
     for channel in range(counts.shape[1]):
-        quietest: tuple[float, dict[int, float], int] | None = None
-        for first in range(100, len(counts) // 10 - 100, 100):
-            part = slice(first, first + 100)
-            away = {hz: float(taken[hz][part, channel, chain.OUT_MAINS_Q3].mean()) for hz in NOTCHES_HZ}
-            level = min(float(taken[hz][part, channel, chain.OUT_LEVEL_Q3].mean()) for hz in NOTCHES_HZ)
-            if quietest is None or level < quietest[0]:
-                quietest = level, away, first * 10
-        assert quietest is not None
-        level, away, at = quietest
-        named = max(NOTCHES_HZ, key=lambda hz: away[hz])
-        other = NOTCHES_HZ[named == NOTCHES_HZ[0]]
-        named = named if 2 * away[named] >= 3 * away[other] and away[named] >= level else 0
+        named, _ = finder.hear(channel)
         found["mains_named_hz"].append(named)
         if named and "mains_hz" in arrays:
+            level = words[: seconds * SECOND_BLOCKS, channel, chain.OUT_LEVEL_Q3].reshape(seconds, -1).sum(axis=1)
+            at = bodyfile.RATE_HZ * (1 + int(level.argmin()))
             x = counts[:, channel].astype(float)
             b, a = signal.iirnotch(named, 10, fs=1000)  # test_kernel: the integer chain is scipy's within 0.1 %
             down = line_power(signal.lfilter(b, a, x)[at : at + 1000], named) / line_power(x[at : at + 1000], named)
@@ -135,11 +169,37 @@ def emg_lost_db(counts: NDArray[np.int16]) -> float:
     return float(np.max(10 * np.log10(without.mean(axis=0) / with_notch.mean(axis=0))))
 
 
-def judge(path: Path, arrays: Arrays, target: int, scale_uv: float | None) -> Figures:
+def envelope_error(counts: NDArray[np.int16], words: Words, is_rest: bool) -> Figures:
+    """The integer envelopes against SciPy's in float64: worst of all blocks and channels, and of the quietest seconds.
+
+    A channel's quietest second, wherever it begins, is rest in a file of rest, or if its level is far enough below the
+    channel's highest.
+    """
+    level, envelope, display = float_chain.causal(counts)
+    off = np.abs(words[..., chain.OUT_Q3] / 8 - envelope)
+    display_off = np.abs(words[..., chain.OUT_DISPLAY_UV] * (1000 / bodyfile.NV_PER_COUNT) - display)
+    seconds = np.lib.stride_tricks.sliding_window_view(level, SECOND_BLOCKS, axis=0).mean(axis=-1)
+    quietest: list[float] = []
+    at_rest: list[float] = []
+    for channel, first in enumerate(seconds.argmin(axis=0)):
+        quietest.append(float(off[first : first + SECOND_BLOCKS, channel].max()))
+        if is_rest or seconds[first, channel] <= REST_SHARE * envelope[:, channel].max():
+            at_rest.append(quietest[-1])
+    return {
+        "envelope_error_pct_fs": 100 * float(off.max()) / bodyfile.RAIL_COUNTS,
+        "display_error_pct_fs": 100 * float(display_off.max()) / bodyfile.RAIL_COUNTS,
+        "envelope_error_quietest_counts": max(quietest),
+        "envelope_error_rest_counts": max(at_rest, default=None),
+        "rest_channels": len(at_rest),
+    }
+
+
+def judge(path: Path, arrays: Arrays) -> Figures:
     """Everything that this file's arrays allow to be said of the kernel."""
+    target = target_of(arrays)
     columns = [target] + [c for c in range(arrays["emg"].shape[1]) if c != target]
     columns = columns[: bodyfile.MAX_CHANNELS]
-    counts = counts_of(path, columns, scale_uv)
+    counts = counts_of(path, columns, scale_uv_of(arrays))
     words = run(counts)
     found: Figures = {"spike_share": float(np.mean(words[..., chain.OUT_QUALITY] & 8 > 0))}
     if "rail" in arrays and float(arrays["fs"]) == bodyfile.RATE_HZ:
@@ -148,8 +208,13 @@ def judge(path: Path, arrays: Arrays, target: int, scale_uv: float | None) -> Fi
         found |= artefacts(arrays, words[:, columns.index(int(np.ravel(arrays["artefact_channel"])[0]))])
     if "force" in arrays:
         found |= force(words[:, 0], arrays)
-    if "onsets_s" in arrays or bool(arrays.get("rest", False)):
-        found |= onsets(words[:, 0], arrays)
+    is_rest = bool(arrays.get("rest", False))
+    if "onsets_s" in arrays or is_rest:
+        found |= onsets(begins(words[:, 0, onset.OUT_ONSET]), arrays)
+    if "onsets_s" in arrays or {"force", "hold_intervals_s"} <= arrays.keys():
+        choices = {name: run(counts[:, :1], **options)[:, 0] for name, options in truth_delay.CHOICES.items()}
+        found["delays"] = truth_delay.delays(counts[:, 0], choices)
+    found |= envelope_error(counts, words, is_rest)
     found |= mains(arrays, counts)
     if "mains_hz" not in arrays:
         found["emg_lost_db"] = emg_lost_db(counts)
@@ -169,8 +234,13 @@ def summarise(rows: list[Figures]) -> Figures:
     for key in ("clipped_blocks", "clipped_marked", "artefacts", "artefacts_marked", "onsets_in_artefacts"):
         if of(key):
             found[key] = int(sum(of(key)))
-    if of("emg_lost_db"):
-        found["emg_lost_db_max"] = max(of("emg_lost_db"))
+    errors = ("envelope_error_pct_fs", "envelope_error_quietest_counts", "envelope_error_rest_counts")
+    for key in ("emg_lost_db", "display_error_pct_fs", *errors):
+        if of(key):
+            found[f"{key}_max"] = max(of(key))
+    found["rest_channels"] = sum(of("rest_channels"))
+    if of("delays"):
+        found["delay_ms"] = truth_delay.summarise(of("delays"))
     downs = list(itertools.chain.from_iterable(of("mains_line_down_db")))
     if downs:
         found["mains_line_down_db_min"] = float(min(downs))
