@@ -3,8 +3,9 @@
 
 In:     this file; nothing else
 Out:    `firmware/mmc_core/chain.py` (`--check`: compare it only)
-Source: sections in transposed direct form II: Butterworth high-pass and low-pass with a numerator (b0, b1, b0); the
-        notch as x - d, where d is the resonance that it takes away, c (1 - 1/z^2) / (1 - h/z + a2/z^2), c = 1 - b0
+Source: sections in transposed direct form II: Butterworth high-pass and low-pass, numerator b0 (1, -2, 1) and
+        b0 (1, 2, 1); the notch as x - d, where d is the resonance that it takes away,
+        c (1 - 1/z^2) / (1 - h/z + a2/z^2), c = 1 - b0
 
 Why a generator: viper has no macros, a call costs more than a section, and on the device only plain locals are fast,
 the first two of them by far. So each kind of section is written once here and unrolled by name.
@@ -24,13 +25,14 @@ TARGET = ROOT / "firmware" / "mmc_core" / "chain.py"
 # y: the sample, in and out. x: scratch. Coefficients and states are Q14. What the high-pass's shift drops is fed back:
 # before its shift, x is carried on to the next sample, and a1r = -a1 - 1 takes its whole part out again, so that the
 # error is shaped by 1 - 1/z, nil at 0 Hz. The low-pass carries nothing on (a1r = -a1): that would double the error
-# where its poles are, near half the rate.
+# where its poles are, near half the rate. {middle}: what a section carries on, and its middle coefficient times y.
 SECTION = """\
-x = {c}b0 * y + {c}1
-{c}1 = {c}b1 * y + {c}2{carried}
+y = {c}b0 * y
+x = y + {c}1
+{c}1 = {c}2{middle}
 x = x >> 14
 {c}1 = {c}a1r * x + {c}1
-{c}2 = {c}b0 * y - {c}a2 * x
+{c}2 = {c}a2n * x + y
 y = x
 """
 # A resonance as narrow as a notch's would ring on with either. It carries x on k / 2 times, k a whole number, and once
@@ -57,17 +59,17 @@ class Stage(NamedTuple):
     name: str
     letter: str
     text: str
-    coefficients: tuple[str, ...]
+    coefficients: tuple[str, ...]  # "": a word of the header that it does not need
     optional: bool  # off while its b0 is zero
-    carried: str = ""  # what a section carries on to the next sample
+    middle: str = ""
 
 
-SIGNED = ("b1", "a1r", "a2", "a2r")  # coefficients that may be negative
+SIGNED = ("a1r", "a2n", "a2r")  # coefficients that may be negative
 STAGES = (
-    Stage("high-pass", "h", SECTION, ("b0", "b1", "a1r", "a2"), False, " + x"),
+    Stage("high-pass", "h", SECTION, ("b0", "", "a1r", "a2n"), False, " + x - y - y"),
     Stage("mains notch", "n", NOTCH, ("b0", "k", "a1r", "a2r"), True),
     Stage("notch at twice the mains", "m", NOTCH, ("b0", "k", "a1r", "a2r"), True),
-    Stage("low-pass", "l", SECTION, ("b0", "b1", "a1r", "a2"), True),
+    Stage("low-pass", "l", SECTION, ("b0", "", "a1r", "a2n"), True, " + y + y"),
 )
 
 TEMPLATE = '''\
@@ -88,7 +90,7 @@ from mmc_core.compat import const, micropython, ptr16, ptr32
 BIAS = const(65536)
 
 HEADER_WORDS = const(24)
-SECTIONS = const(8)  # of the header: 4 words each, b0 b1 a1r a2 (notch: b0 k a1r a2r), Q14
+SECTIONS = const(8)  # of the header: 4 words each, b0 - a1r a2n (notch: b0 k a1r a2r), Q14
 _RAIL = const(0)  # counts
 _LEAD_OFF = const(1)  # bit c: the front end says that an electrode of channel c is off
 _BLANK = const(2)  # 1: the motor shakes the electrodes
@@ -144,7 +146,8 @@ def filter_block(x: int, y: int, words, src: ptr16, z: ptr32):  # pyright: ignor
             if y > high:
                 high = y
 {stages}
-            z[i] = y + BIAS
+            x = y + BIAS
+            z[i] = x
             # rectify
             if y < 0:
                 y = 0 - y
@@ -211,12 +214,14 @@ def render() -> str:
     """The text of chain.py."""
     names = [(stage, stage.letter + name, name) for stage in STAGES for name in stage.coefficients]
     coefficients = [
-        f"{name} = H[{8 + word}]{' - sign' if short in SIGNED else ''}" for word, (_, name, short) in enumerate(names)
+        f"{name} = H[{8 + word}]{' - sign' if short in SIGNED else ''}"
+        for word, (_, name, short) in enumerate(names)
+        if short
     ]
     states = [stage.letter + number for stage in STAGES for number in "12"]
     stages = []
     for stage in STAGES:
-        text = stage.text.format(c=stage.letter, carried=stage.carried)
+        text = stage.text.format(c=stage.letter, middle=stage.middle)
         if stage.optional:
             text = f"if {stage.letter}b0:\n" + textwrap.indent(text, "    ")
         stages.append(f"# {stage.name}\n{text}")

@@ -15,7 +15,7 @@ from mmc_core.compat import const, micropython, ptr16, ptr32
 BIAS = const(65536)
 
 HEADER_WORDS = const(24)
-SECTIONS = const(8)  # of the header: 4 words each, b0 b1 a1r a2 (notch: b0 k a1r a2r), Q14
+SECTIONS = const(8)  # of the header: 4 words each, b0 - a1r a2n (notch: b0 k a1r a2r), Q14
 _RAIL = const(0)  # counts
 _LEAD_OFF = const(1)  # bit c: the front end says that an electrode of channel c is off
 _BLANK = const(2)  # 1: the motor shakes the electrodes
@@ -53,9 +53,8 @@ def filter_block(x: int, y: int, words, src: ptr16, z: ptr32):  # pyright: ignor
     sign = 1
     sign = sign << 31  # not a literal: it is beyond a small integer
     hb0 = H[8]
-    hb1 = H[9] - sign
     ha1r = H[10] - sign
-    ha2 = H[11] - sign
+    ha2n = H[11] - sign
     nb0 = H[12]
     nk = H[13]
     na1r = H[14] - sign
@@ -65,9 +64,8 @@ def filter_block(x: int, y: int, words, src: ptr16, z: ptr32):  # pyright: ignor
     ma1r = H[18] - sign
     ma2r = H[19] - sign
     lb0 = H[20]
-    lb1 = H[21] - sign
     la1r = H[22] - sign
-    la2 = H[23] - sign
+    la2n = H[23] - sign
     end = n * channels
     channel = 0
     while channel < channels:
@@ -93,11 +91,12 @@ def filter_block(x: int, y: int, words, src: ptr16, z: ptr32):  # pyright: ignor
             if y > high:
                 high = y
             # high-pass
-            x = hb0 * y + h1
-            h1 = hb1 * y + h2 + x
+            y = hb0 * y
+            x = y + h1
+            h1 = h2 + x - y - y
             x = x >> 14
             h1 = ha1r * x + h1
-            h2 = hb0 * y - ha2 * x
+            h2 = ha2n * x + y
             y = x
             # mains notch
             if nb0:
@@ -127,13 +126,15 @@ def filter_block(x: int, y: int, words, src: ptr16, z: ptr32):  # pyright: ignor
                 maway += x
             # low-pass
             if lb0:
-                x = lb0 * y + l1
-                l1 = lb1 * y + l2
+                y = lb0 * y
+                x = y + l1
+                l1 = l2 + y + y
                 x = x >> 14
                 l1 = la1r * x + l1
-                l2 = lb0 * y - la2 * x
+                l2 = la2n * x + y
                 y = x
-            z[i] = y + BIAS
+            x = y + BIAS
+            z[i] = x
             # rectify
             if y < 0:
                 y = 0 - y

@@ -62,15 +62,17 @@ def measure_block(x: int, y: int, words, z: ptr32):  # pyright: ignore[reportGen
         squares = 0
         lag_1 = 0
         lag_2 = 0
-        y = first
-        i = channel
-        while i < end:
-            x = (z[i] - _BIAS) >> shift
+        v = first
+        last = end + channel
+        y = 0 - end
+        while y:
+            x = y + last
+            x = (z[x] - _BIAS) >> shift
             squares = x * x + squares
-            lag_1 = x * y + lag_1
+            lag_1 = x * v + lag_1
             lag_2 = x * w + lag_2
-            w = y
-            y = x
+            w = v
+            v = x
             if sign:
                 if x < low:
                     sign = 0
@@ -79,7 +81,7 @@ def measure_block(x: int, y: int, words, z: ptr32):  # pyright: ignore[reportGen
                 if x > limit:
                     sign = 1
                     crossings += 1
-            i += channels
+            y += channels
         S[_SIGN] = sign
         S[OUT_CROSSINGS] = crossings
         i = S[_Z1]
@@ -89,7 +91,7 @@ def measure_block(x: int, y: int, words, z: ptr32):  # pyright: ignore[reportGen
         S[_Z1] = z[end - channels + channel]
         S[OUT_SQUARE] = squares // n
         S[OUT_EXPONENT] = shift + shift
-        before = squares - y * y + first * first  # the squares one sample earlier
+        before = squares - v * v + first * first  # the squares one sample earlier
         x = squares + before - lag_1 - lag_1
         if x > squares << 2:
             x = squares << 2  # a loud past; what a block alone can have at most

@@ -53,11 +53,11 @@ class Kernel:
             self._header[i] = head[i]
         highpass = tables.HIGHPASS
         if not options.get("highpass", True):
-            highpass = (_ONE_Q14, 0, 0, _ONE_Q14)  # every sample passes unchanged
-        b0, b1, minus_a1, a2 = highpass
-        self._put_section(0, b0 << shift, b1 << shift, minus_a1 - _ONE_Q14, a2)
-        b0, b1, minus_a1, a2 = tables.LOWPASS if options.get("lowpass", True) else (0, 0, 0, 0)
-        self._put_section(3, b0, b1, minus_a1, a2)
+            highpass = (_ONE_Q14, 2 * _ONE_Q14, _ONE_Q14)  # poles on the zeros: every sample passes unchanged
+        b0, minus_a1, a2 = highpass
+        self._put_section(0, b0 << shift, 0, minus_a1 - _ONE_Q14, -a2)
+        b0, minus_a1, a2 = tables.LOWPASS if options.get("lowpass", True) else (0, 0, 0)
+        self._put_section(3, b0, 0, minus_a1, -a2)
         self.set_mains(mains_hz)
         self.reset()
         for channel in range(channels):
@@ -80,12 +80,11 @@ class Kernel:
         c, h, a2 = row
         k = (h + (1 << 12)) >> 13  # the nearest half
         self._put_section(index, c, k, h - (k << 13), a2 - _ONE_Q14)
-        self._header[chain.SECTIONS + 4 * index + 1] = k
 
-    def _put_section(self, index, b0, b1, a1r, a2):
+    def _put_section(self, index, b0, k, a1r, a2):
         at = chain.SECTIONS + 4 * index
         self._header[at] = b0
-        self._header[at + 1] = b1 + (1 << 31)
+        self._header[at + 1] = k
         self._header[at + 2] = a1r + (1 << 31)
         self._header[at + 3] = a2 + (1 << 31)
 

@@ -35,7 +35,7 @@ def sample_loop() -> ast.While:
 def _is_linear(statement: ast.stmt) -> bool:
     """Whether a statement belongs to the filters: what compares, stores or counts does not."""
     if isinstance(statement, ast.Assign):
-        return isinstance(statement.targets[0], ast.Name)
+        return isinstance(statement.targets[0], ast.Name) and "BIAS" not in ast.unparse(statement)
     return isinstance(statement, ast.If) and isinstance(statement.test, ast.Name)
 
 

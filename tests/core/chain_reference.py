@@ -73,13 +73,13 @@ class Channel:
         reference_q3: int = 12800,
         nv_per_count: int = 1000,
     ) -> None:
-        g, b1, minus_a1, a2 = tables.HIGHPASS
-        self.highpass = Section((g, b1, g), (-minus_a1, a2), True) if highpass else None
+        g, minus_a1, a2 = tables.HIGHPASS
+        self.highpass = Section((g, -2 * g, g), (-minus_a1, a2), True) if highpass else None
         self.notches = []
         for row in (tables.NOTCH[mains_hz], tables.HARMONIC[mains_hz if harmonic else 0]):
             self.notches.append(Resonance(*row) if row[0] else None)
-        g, b1, minus_a1, a2 = tables.LOWPASS
-        self.lowpass = Section((g, b1, g), (-minus_a1, a2), False) if lowpass and g else None
+        g, minus_a1, a2 = tables.LOWPASS
+        self.lowpass = Section((g, 2 * g, g), (-minus_a1, a2), False) if lowpass and g else None
         self.shift, self.rail, self.reference_q3 = shift, rail, reference_q3
         self.smooth = [self._taken(keep, block_samples) for keep in (tables.ENVELOPE_KEEP, tables.DISPLAY_KEEP)]
         self.poles = [0, 0, 0]
