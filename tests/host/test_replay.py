@@ -29,6 +29,31 @@ def test_the_same_bits_as_plain_python(monkeypatch: pytest.MonkeyPatch) -> None:
     assert list(fast.filtered) == list(plain.filtered)
 
 
+@pytest.mark.parametrize("threads", [2, 3, 9])
+def test_the_same_bits_from_several_threads(threads: int) -> None:
+    counts = history(2000, 4, 3)
+    flags = np.random.default_rng(4).random(2000) < 0.1
+    one, several = (Kernel(4, 0, 16384, 60) for _ in range(2))
+    for kernel in (one, several):
+        kernel.set_reference(2, 5000, 0)
+    expected = replay(one, counts, flags, threads=1).words
+    found = np.concatenate([
+        replay(several, counts[:9000], flags[:900], threads=threads).words,
+        replay(several, counts[9000:], flags[900:], threads=threads).words,
+    ])  # fmt: skip
+    assert np.array_equal(found, expected)
+    assert several.words == one.words
+    assert several.filtered == one.filtered
+
+
+def test_counts_and_flags_may_be_laid_out_in_any_way() -> None:
+    counts = history(6000, 2, 5)
+    flags = np.arange(6000) % 7 == 0
+    expected = replay(Kernel(2, 0, 16384, 50), counts, flags).words
+    wide = np.repeat(np.asfortranarray(counts), 2, axis=0)[::2]
+    assert np.array_equal(replay(Kernel(2, 0, 16384, 50), wide, np.repeat(flags, 2)[::2]).words, expected)
+
+
 def test_wrong_shapes_are_refused() -> None:
     kernel = Kernel(2, 0, 16384, 50)
     with pytest.raises(UsageError, match="2 channels"):
