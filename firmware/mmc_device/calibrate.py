@@ -33,6 +33,7 @@ _CONTRACT_MS = const(3000)
 _RELAX_MS = const(4000)
 _WINDOW_BLOCKS = const(50)  # reference window: half a second
 _CONTRACTIONS = const(3)
+_NO_LEVEL = const(1 << 27)  # more than any: no window was seen yet
 _MAX_CLIPPED_BLOCKS = const(3)
 
 
@@ -85,7 +86,9 @@ class Calibration:
         return event.CUE_ERROR
 
     def step(self, motor_busy, now_ms):
-        """Take what the kernel made of a block; return the pattern to play."""
+        """Take what the kernel made of a block; return the pattern to play. After the end nothing changes any more."""
+        if self.phase < message.PHASE_REST or self.phase >= message.PHASE_DONE:
+            return event.CUE_NONE
         age_ms = now_ms - self._began_ms
         if not motor_busy and age_ms >= _SETTLE_MS:
             if self._searching:
@@ -95,7 +98,9 @@ class Calibration:
         if self._searching and age_ms >= _SEARCH_END_MS:
             self._end_search()
         if self.phase == message.PHASE_REST:
-            return self._end_rest(now_ms) if age_ms >= _REST_MS else event.CUE_NONE
+            # However long the device was away: without a window there is no level of rest.
+            is_over = age_ms >= _REST_MS and self._blocks >= _WINDOW_BLOCKS
+            return self._end_rest(now_ms) if is_over else event.CUE_NONE
         if self._contracting:
             if age_ms < _CONTRACT_MS:
                 return event.CUE_NONE
@@ -121,7 +126,7 @@ class Calibration:
         self._blocks = 0
         for channel in range(self._channels):
             self._sum[channel] = self._mean[channel] = self._best[channel] = 0
-            self._low[channel] = 1 << 29
+            self._low[channel] = _NO_LEVEL
 
     def _collect(self, out):
         self._blocks += 1

@@ -174,8 +174,13 @@ def test_reset_forgets_the_past_and_keeps_the_reference() -> None:
 
 
 def coefficients_of(rate_hz: int, mains_hz: int) -> dict[str, float]:
-    """The header's coefficients by the names of the chain's text, everything switched on, input not shifted."""
+    """The header's coefficients by the names of the chain's text, everything switched on, input not shifted.
+
+    mains_hz 0: while the mains is looked for.
+    """
     k = Kernel(1, 0, RAIL, mains_hz, tables=TABLES[rate_hz], **EVERYTHING)
+    if mains_hz == 0:
+        k.search_mains()
     names = {}
     for statement in chain_bounds.function().body:
         text = ast.unparse(statement)
@@ -187,7 +192,7 @@ def coefficients_of(rate_hz: int, mains_hz: int) -> dict[str, float]:
     return names
 
 
-@pytest.mark.parametrize("mains_hz", [50, 60])
+@pytest.mark.parametrize("mains_hz", [0, 50, 60])
 @pytest.mark.parametrize("rate_hz", design_filters.RATES_HZ)
 def test_no_intermediate_leaves_32_bits_on_any_input(rate_hz: int, mains_hz: int) -> None:
     bounds = chain_bounds.linear_bounds(coefficients_of(rate_hz, mains_hz))

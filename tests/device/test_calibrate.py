@@ -295,3 +295,42 @@ def test_the_mains_is_kept_when_the_references_are_refused(tmp_path: Path) -> No
     phase, result, wearable = refused(tmp_path, weak)
     assert (phase, result) == (message.PHASE_REFUSED, message.CALIBRATION_NOT_ABOVE_REST)
     assert setting(wearable, "mains_found_hz") == "60"
+
+
+def stepped(level_q3: int = 64) -> tuple[Calibration, Kernel]:
+    """A calibration by hand, at its start, of a kernel that always says the same."""
+    kernel = Kernel(1, 0, 16383, 50)
+    kernel.out[0][chain.OUT_Q3] = level_q3
+    calibration = Calibration(kernel, 0, Settings())
+    calibration.start(message.CALIBRATE_MAXIMUM, 0)
+    return calibration, kernel
+
+
+def test_a_rest_that_nobody_saw_goes_on_until_it_was_seen() -> None:
+    """The device was away for five seconds: half a second of blocks is still needed."""
+    calibration, _ = stepped()
+    now, patterns = 5000, []
+    while not patterns or patterns[-1] == event.CUE_NONE:
+        patterns.append(calibration.step(False, now))
+        now += 10
+    assert patterns[-1] == event.CUE_START and now - 5000 == pytest.approx(510, abs=20)
+    assert calibration.rest_q3[0] == 64
+
+
+def test_nothing_changes_the_end() -> None:
+    """Blocks of the same tick come after a refusal, and after a cancel in the very last moment."""
+    calibration, kernel = stepped()
+    for now in range(0, 5000, 10):
+        kernel.out[0][chain.OUT_Q3] = 64 if now < 4400 else 9000
+        calibration.step(False, now)
+    assert calibration.step(False, 5000) == event.CUE_ERROR
+    for _ in range(3):
+        assert calibration.step(False, 5000) == event.CUE_NONE
+        assert (calibration.phase, calibration.result) == (message.PHASE_REFUSED, message.CALIBRATION_REST_NOISY)
+    calibration, kernel = stepped()
+    for now in range(0, 26_000, 10):
+        kernel.out[0][chain.OUT_Q3] = 9000 if calibration._contracting else 64
+        calibration.step(False, now)
+    calibration.cancel()
+    assert calibration.step(False, 30_000) == event.CUE_NONE
+    assert (calibration.phase, calibration.result) == (message.PHASE_REFUSED, message.CALIBRATION_CANCELLED)

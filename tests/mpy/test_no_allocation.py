@@ -81,6 +81,41 @@ def test_a_thousand_steps_with_the_heap_locked(tmp_path, mpy):
     assert started >= 2 and ended >= 1 and lost >= 2 and int(cues) >= 2, printed
 
 
+KERNELS = """
+import micropython
+from array import array
+from mmc_core.kernel import Kernel
+from mmc_core.mains import MainsFinder
+
+EXTREMES = (16383, -16384, 0, 5, -5, 1200)
+
+def run(size, channels):
+    kernel = Kernel(channels, 0, 16383, 50, block_samples=size, harmonic=True)
+    finder = MainsFinder(channels)
+    blocks = [array("h", [EXTREMES[(i * (k + 1) >> k) % 6] for i in range(size * channels)]) for k in range(4)]
+    before = kernel.out[0][20]
+    for number in range(110):
+        block = blocks[number & 3]
+        micropython.heap_lock()
+        kernel.process(block, number % 9 == 8, number & 1)
+        finder.step(kernel.out)
+        micropython.heap_unlock()
+    return kernel.out[0][20] != before
+
+moved = 0
+for size in range(1, 65):
+    for channels in range(1, 5):
+        moved += run(size, channels)
+print(moved)
+"""
+
+
+def test_the_kernel_in_blocks_of_1_to_64_of_1_to_4_channels_with_the_heap_locked(tmp_path, mpy):
+    tree = firmware.stage(tmp_path / "tree")
+    (tree / "probe.py").write_text(KERNELS)
+    assert run(mpy, tree, "220k").strip() == str(64 * 4)
+
+
 PLAYER = """
 import micropython
 from array import array

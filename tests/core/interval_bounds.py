@@ -1,0 +1,393 @@
+"""An abstract interpreter for the device's text: integers are intervals, and every path is walked with all its inputs.
+
+What a class remembers is declared as an invariant. From every state within it, each method is run over its own text,
+and has to end within it again; what happens on the way has to fit the interpreter's integers. That is a proof by
+induction over the calls, and not one over samples.
+
+Intervals know no relation between two values. Where a proof needs one, there are three ways, all in `Rules`: `cuts`
+looks at the pieces of a range one by one, `cases` of an invariant tie ranges to each other, and `known` states what an
+expression can be at most, as a lemma that somebody has to prove elsewhere. A lemma that nothing uses is an error.
+
+The interpreter is total: syntax, names and calls that it does not know raise Unknown, they are never skipped.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable, Mapping, Sequence
+from functools import reduce
+from itertools import pairwise
+from types import ModuleType
+
+from interval_values import (
+    OPPOSITE,
+    Exit,
+    Interval,
+    Ref,
+    Rules,
+    State,
+    Unknown,
+    Value,
+    Words,
+    apply,
+    builtin,
+    constant,
+    exact,
+    fits,
+    hull,
+    interval,
+    join,
+    limits,
+    parse,
+    place_of,
+    related,
+    text_of,
+)
+
+MOST_TURNS = 300  # of a loop
+
+
+class Interpreter:
+    """Runs functions of one module's text; `overflows` has what left the integers, `widest` the range of everything."""
+
+    def __init__(self, text: str, constants: Mapping[str, object], rules: Rules, fields: Mapping[str, Value]) -> None:
+        self.functions = {n.name: n for n in ast.walk(parse(text)) if isinstance(n, ast.FunctionDef)}
+        self.constants = constants
+        self.rules = rules
+        self.fields = fields  # what a call that is not followed leaves behind in its object
+        self.widest: dict[str, Interval] = {}
+        self.overflows: dict[str, Interval] = {}
+        self.entered: set[str] = set()
+        self.unused = {*rules.known, *rules.cuts, *rules.contracts}
+
+    def unreached(self) -> list[str]:
+        """Arithmetic of functions that were run, but that no path came to."""
+        nodes = (node for name in self.entered for node in ast.walk(self.functions[name]))
+        return [place_of(node) for node in nodes if isinstance(node, ast.BinOp) and place_of(node) not in self.widest]
+
+    def call(self, name: str, arguments: Sequence[Value], state: State) -> list[Exit]:
+        """Run a function or method; every way it may end, with the value that it returns."""
+        function = self.functions[name]
+        self.entered.add(name)
+        names = [argument.arg for argument in function.args.args]
+        if names[:1] == ["self"]:
+            arguments = [Ref("self"), *arguments]
+        heap = {path: value for path, value in state.items() if "." in path}
+        falls, exits = self._block(function.body, [{**heap, **dict(zip(names, arguments, strict=True))}])
+        exits += [(fallen, None) for fallen in falls]
+        mine = {path: value for path, value in state.items() if "." not in path}
+        return [({**{p: v for p, v in s.items() if "." in p}, **mine}, value) for s, value in exits]
+
+    # Statements: each takes a state, and gives the states behind it and the ways out of the function
+
+    def _block(self, statements: Iterable[ast.stmt], states: list[State]) -> tuple[list[State], list[Exit]]:
+        exits: list[Exit] = []
+        for statement in statements:
+            behind: list[State] = []
+            for state in self._cut(statement, states):
+                more, out = self._statement(statement, dict(state))
+                behind += more
+                exits += out
+            states = self._merge(behind)
+        return states, exits
+
+    def _cut(self, statement: ast.stmt, states: list[State]) -> list[State]:
+        found = self.rules.cuts.get(text_of(statement))
+        if found is None:
+            return states
+        self.unused.discard(text_of(statement))
+        place = ast.parse(found[0], mode="eval").body
+        edges = [-(1 << 63), *(last + 1 for last in found[1]), 1 << 63]
+        pieces: list[State] = []
+        for state in states:
+            for low, end in pairwise(edges):
+                piece = dict(state)
+                if self._limit(place, (low, end - 1), piece):
+                    pieces.append(piece)
+        return pieces
+
+    def _merge(self, states: list[State]) -> list[State]:
+        if self.rules.keep is None:
+            return [state for at, state in enumerate(states) if state not in states[:at]]
+        groups: dict[tuple[Value, ...], State] = {}
+        for state in states:
+            key = tuple(state.get(path) for path in self.rules.keep)
+            groups[key] = join(groups[key], state) if key in groups else state
+        return list(groups.values())
+
+    def _statement(self, node: ast.stmt, state: State) -> tuple[list[State], list[Exit]]:
+        match node:
+            case ast.Pass() | ast.Expr(value=ast.Constant()):
+                return [state], []
+            case ast.Expr(value=ast.Call() as call):
+                return [after for after, _ in self._call(call, state)], []
+            case ast.Assign(targets=[ast.Tuple(elts=targets)], value=ast.Tuple(elts=parts)):
+                values = [self.value(part, state) for part in parts]
+                for target, value in zip(targets, values, strict=True):
+                    self._store(target, value, state)
+                return [state], []
+            case ast.Assign():
+                value = self.value(node.value, state)
+                for target in node.targets:
+                    self._store(target, value, state)
+                return [state], []
+            case ast.If():
+                yes, out = self._block(node.body, self._when(node.test, state, True))
+                no, more = self._block(node.orelse, self._when(node.test, state, False))
+                return yes + no, out + more
+            case ast.While(orelse=[]):
+                return self._while(node, [state])
+            case ast.For(target=ast.Name(id=name), iter=ast.Call(func=ast.Name(id="range"), args=args), orelse=[]):
+                turns = range(*(exact(self.value(argument, state)) for argument in args))
+                exits = list[Exit]()
+                states = [state]
+                for turn in turns:
+                    states, out = self._block(node.body, [{**s, name: (turn, turn)} for s in states])
+                    exits += out
+                return states, exits
+            case ast.Return():
+                return [], self._result(node.value, state)
+            case _:
+                raise Unknown(f"statement: {text_of(node)}")
+
+    def _result(self, node: ast.expr | None, state: State) -> list[Exit]:
+        """What a function ends with; the ways of a call and of an `if` stay apart."""
+        match node:
+            case None:
+                return [(state, None)]
+            case ast.Call():
+                return self._call(node, state)
+            case ast.IfExp():
+                yes = [end for s in self._when(node.test, state, True) for end in self._result(node.body, s)]
+                return yes + [end for s in self._when(node.test, state, False) for end in self._result(node.orelse, s)]
+            case _:
+                value = self.value(node, state)
+                return [(state, value)]
+
+    def _while(self, node: ast.While, states: list[State]) -> tuple[list[State], list[Exit]]:
+        """Turn by turn, until no turn begins in a state that none began in before."""
+        heads, left, exits = list[State](), list[State](), list[Exit]()
+        for _ in range(MOST_TURNS):
+            heads += states
+            left += [s for state in states for s in self._when(node.test, state, False)]
+            states = [s for state in states for s in self._when(node.test, state, True)]
+            states, out = self._block(node.body, states)
+            exits += out
+            states = [state for state in states if state not in heads]
+            if not states:
+                return self._merge(left), exits
+        raise Unknown(f"a loop of more than {MOST_TURNS} turns: {text_of(node)}")
+
+    def _store(self, target: ast.expr, value: Value, state: State) -> None:
+        match target:
+            case ast.Name():
+                state[target.id] = value
+            case ast.Attribute():
+                state[f"{self._path(target.value, state)}.{target.attr}"] = value
+            case ast.Subscript():
+                path = self._path(target.value, state)
+                items, at = self._element(path, target, state)
+                state[path] = Words(
+                    tuple(
+                        item if not at[0] <= k <= at[1] else value if at[0] == at[1] else hull(item, value)
+                        for k, item in enumerate(items)
+                    )
+                )
+            case _:
+                raise Unknown(f"target: {ast.unparse(target)}")
+
+    # Conditions
+
+    def _when(self, test: ast.expr, state: State, outcome: bool) -> list[State]:
+        """The states in which a condition has this outcome: none, or one, or one for each way to it."""
+        match test:
+            case ast.UnaryOp(op=ast.Not()):
+                return self._when(test.operand, state, not outcome)
+            case ast.BoolOp():
+                go_on = isinstance(test.op, ast.And)
+                found, states = list[State](), [dict(state)]
+                for part in test.values:
+                    if outcome is not go_on:
+                        found += [s for at in states for s in self._when(part, at, outcome)]
+                    states = [s for at in states for s in self._when(part, at, go_on)]
+                return found if outcome is not go_on else states
+            case ast.Compare(left=left, ops=[op], comparators=[right]):
+                return self._compare(left, type(op) if outcome else OPPOSITE[type(op)], right, dict(state))
+            case ast.Compare():
+                raise Unknown(f"condition: {text_of(test)}")
+            case _:
+                after = dict(state)
+                low, high = interval(self.value(test, after))
+                if outcome:
+                    return [after] if self._limit(test, (low or 1, high or -1), after) else []
+                return [after] if self._limit(test, (0, 0), after) else []
+
+    def _compare(self, left: ast.expr, op: type[ast.cmpop], right: ast.expr, state: State) -> list[State]:
+        a, b = self.value(left, state), self.value(right, state)
+        if op in (ast.Is, ast.IsNot):
+            return [state] if (a == b) is (op is ast.Is) else []
+        if not isinstance(a, tuple) or not isinstance(b, tuple):
+            assert isinstance(a, Ref) and isinstance(b, Ref)  # two texts: nothing is known of them
+            return [state]
+        below, above = limits(op, a, b)
+        return [state] if self._limit(left, below, state) and self._limit(right, above, state) else []
+
+    def _limit(self, node: ast.expr, bounds: Interval, state: State) -> bool:
+        """Note that an expression lies within bounds, in the place that it is made of; False: it can't."""
+        value = interval(self.value(node, state))
+        low, high = max(value[0], bounds[0]), min(value[1], bounds[1])
+        if low > high:
+            return False
+        match node:
+            case ast.Name() if node.id in state:
+                state[node.id] = low, high
+            case ast.Attribute() if isinstance(self._object(node.value, state), Ref):
+                self._store(node, (low, high), state)
+            case ast.Subscript():
+                _, at = self._element(self._path(node.value, state), node, state)
+                if at[0] == at[1]:
+                    self._store(node, (low, high), state)
+            case ast.BinOp(op=ast.Add() | ast.Sub() | ast.RShift()):
+                first, last = interval(self.value(node.right, state))
+                if first == last and isinstance(node.op, ast.RShift):
+                    return self._limit(node.left, (low << first, (high + 1 << first) - 1), state)
+                if first == last:
+                    first = -first if isinstance(node.op, ast.Sub) else first
+                    return self._limit(node.left, (low - first, high - first), state)
+            case _:
+                pass  # nothing to learn from it
+        return True
+
+    # Expressions
+
+    def value(self, node: ast.expr, state: State) -> Value:
+        """What an expression can be; numbers are held to the module's integers."""
+        found = self._value(node, state)
+        if not isinstance(found, tuple):
+            return found
+        text = text_of(node)
+        if text in self.rules.known:
+            self.unused.discard(text)
+            known = self.rules.known[text]
+            if found[1] < known[0] or known[1] < found[0]:
+                raise Unknown(f"the lemma on {text} contradicts its operands")
+            found = known
+        before = self.widest.setdefault(place_of(node), found)
+        self.widest[place_of(node)] = min(before[0], found[0]), max(before[1], found[1])
+        top = (1 << self.rules.bits - 1) - 1
+        if -top - 1 <= found[0] and found[1] <= top:
+            return found
+        self.overflows[text] = self.widest[place_of(node)]
+        return max(-top - 1, min(found[0], top)), min(top, max(found[1], -top - 1))
+
+    def _value(self, node: ast.expr, state: State) -> Value:
+        match node:
+            case ast.Constant(value=int() as number):
+                return int(number), int(number)
+            case ast.Constant(value=None):
+                return None
+            case ast.Constant(value=str() as text):
+                return Ref(repr(text))
+            case ast.Name() | ast.Attribute():
+                return self._name(node, state)
+            case ast.Subscript(slice=ast.Constant(value=str() as key)):
+                return state[f"{self._path(node.value, state)}.{key}"]
+            case ast.Subscript():
+                items, (first, last) = self._element(self._path(node.value, state), node, state)
+                return reduce(hull, items[first : last + 1])
+            case ast.Tuple():
+                for part in node.elts:
+                    self.value(part, state)
+                return Ref("a tuple")
+            case ast.BinOp():
+                a, b = interval(self.value(node.left, state)), interval(self.value(node.right, state))
+                return related(node, apply(node.op, a, b), lambda part: self.value(part, state))
+            case ast.UnaryOp(op=ast.USub()):
+                low, high = interval(self.value(node.operand, state))
+                return -high, -low
+            case ast.BoolOp() if not all(fits(self.value(part, dict(state)), (0, 1)) for part in node.values):
+                raise Unknown(f"which of them: {text_of(node)}")
+            case ast.UnaryOp(op=ast.Not()) | ast.Compare() | ast.BoolOp():
+                return 0 if self._when(node, state, False) else 1, 1 if self._when(node, state, True) else 0
+            case ast.IfExp():
+                ways = [self.value(node.body, s) for s in self._when(node.test, state, True)]
+                return reduce(hull, ways + [self.value(node.orelse, s) for s in self._when(node.test, state, False)])
+            case ast.Call():
+                ends = self._call(node, dict(state))
+                state.update(reduce(join, [after for after, _ in ends]))
+                return reduce(hull, [value for _, value in ends])
+            case _:
+                raise Unknown(f"expression: {text_of(node)}")
+
+    def _object(self, node: ast.expr, state: State) -> Value | ModuleType:
+        if isinstance(node, ast.Name) and node.id not in state:
+            found = self.constants.get(node.id)
+            if isinstance(found, ModuleType):
+                return found
+        return self.value(node, state)
+
+    def _path(self, node: ast.expr, state: State) -> str:
+        found = self._object(node, state)
+        if not isinstance(found, Ref):
+            raise Unknown(f"{text_of(node)} is no object")
+        return found.path
+
+    def _name(self, node: ast.Name | ast.Attribute, state: State) -> Value:
+        """A local, an attribute or a constant; an array is given as the place where it lies."""
+        if isinstance(node, ast.Attribute):
+            base = self._object(node.value, state)
+            if isinstance(base, ModuleType):
+                return constant(getattr(base, node.attr))
+            path = f"{self._path(node.value, state)}.{node.attr}"
+        else:
+            path = node.id
+        if path not in state:
+            if isinstance(node, ast.Name) and path in self.constants:
+                return constant(self.constants[path])
+            raise Unknown(f"name: {path}")
+        return Ref(path) if isinstance(state[path], Words) else state[path]
+
+    @staticmethod
+    def _array(value: Value, state: State) -> Value:
+        """The array itself, where a value leads to one."""
+        lies = state.get(value.path) if isinstance(value, Ref) else None
+        return lies if isinstance(lies, Words) else value
+
+    def _element(self, path: str, node: ast.Subscript, state: State) -> tuple[tuple[Value, ...], Interval]:
+        words, at = state.get(path), interval(self.value(node.slice, state))
+        if not isinstance(words, Words) or at[0] < 0 or at[1] >= len(words.items):
+            raise Unknown(f"{text_of(node)}: element {at} of {path}")
+        return words.items, at
+
+    def _call(self, node: ast.Call, state: State) -> list[Exit]:
+        arguments = [self.value(argument, state) for argument in node.args]
+        if node.keywords:
+            raise Unknown(f"call: {text_of(node)}")
+        match node.func:
+            case ast.Name(id="ptr32"):
+                return [(state, arguments[0])]
+            case ast.Name(id="min" | "max" | "len" | "bytes" | "array" as name):
+                return [(state, builtin(name, [self._array(value, state) for value in arguments]))]
+            case ast.Name(id=name) if name in self.functions:
+                return self.call(name, arguments, state)
+            case ast.Attribute(value=ast.Name(id="self"), attr=name) if name in self.functions:
+                return self.call(name, arguments, state)
+            case _:
+                return [(state, self._contract(node, arguments, state))]
+
+    def _contract(self, node: ast.Call, arguments: list[Value], state: State) -> Value:
+        """A call that is not followed: its arguments are held to what its own proof takes for granted."""
+        if isinstance(node.func, ast.Attribute):
+            owner = self._path(node.func.value, state)
+            name = f"{owner}.{node.func.attr}"
+            state.update({path: value for path, value in self.fields.items() if path.startswith(owner + ".")})
+        else:
+            name = text_of(node.func) if text_of(node.func) not in state else self._path(node.func, state)
+        if name not in self.rules.contracts:
+            raise Unknown(f"call: {text_of(node)}")
+        self.unused.discard(name)
+        wanted, result = self.rules.contracts[name]
+        for value, wide in zip(arguments, wanted, strict=True):
+            if wide is not None and not fits(value, wide):
+                self.overflows[text_of(node)] = interval(value)
+        return result
