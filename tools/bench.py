@@ -226,7 +226,7 @@ def bench_replay() -> Figures:
     executor = replay.replay(kernel, counts[:1000]).executor
     few = counts if executor == "numba" else counts[:40_000]
     sos = np.concatenate([
-        signal.butter(2, 20, "highpass", fs=1000, output="sos"), signal.tf2sos(*signal.iirnotch(50, 10, fs=1000)),
+        signal.butter(2, 20, "highpass", fs=1000, output="sos"), signal.tf2sos(*signal.iirnotch(50, 16, fs=1000)),
         signal.butter(2, 450, fs=1000, output="sos"), signal.butter(2, 5, fs=1000, output="sos"),
     ])  # fmt: skip
     plain = [array("h", counts[first : first + 10].tobytes()) for first in range(0, 5000, 10)]

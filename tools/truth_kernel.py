@@ -13,6 +13,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import design_filters
 import float_chain
 import numpy as np
 import truth_delay
@@ -157,7 +158,8 @@ def mains(arrays: Arrays, counts: NDArray[np.int16]) -> Figures:
             level = words[: seconds * SECOND_BLOCKS, channel, chain.OUT_LEVEL_Q3].reshape(seconds, -1).sum(axis=1)
             at = bodyfile.RATE_HZ * (1 + int(level.argmin()))
             x = counts[:, channel].astype(float)
-            b, a = signal.iirnotch(named, 10, fs=1000)  # test_kernel: the integer chain is scipy's within 0.1 %
+            # The integer chain is SciPy's within 0.1 %, says test_kernel.
+            b, a = signal.iirnotch(named, design_filters.NOTCH_QUALITY, fs=1000)
             down = line_power(signal.lfilter(b, a, x)[at : at + 1000], named) / line_power(x[at : at + 1000], named)
             found["mains_line_down_db"].append(-10 * np.log10(down))
     return found

@@ -17,7 +17,7 @@ import numpy as np
 from mmc_core import chain
 
 Interval = tuple[float, float]
-STEPS = 3000
+STEPS = 6000
 FULL = 2**14
 
 

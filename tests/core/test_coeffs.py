@@ -85,11 +85,11 @@ def test_lowpass_is_butterworth_of_order_2_at_450_hz_where_the_rate_allows(rate_
 def test_notch_is_scipys(mains_hz: int, times: int, rate_hz: int) -> None:
     stored = (TABLES[rate_hz].NOTCH if times == 1 else TABLES[rate_hz].HARMONIC)[mains_hz]
     at = times * mains_hz
-    ours, ideal = notch(stored), signal.iirnotch(at, 10 * times, fs=rate_hz)
+    ours, ideal = notch(stored), signal.iirnotch(at, 16 * times, fs=rate_hz)
     away = band(rate_hz)[np.abs(band(rate_hz) - at) >= 5]
     assert np.max(np.abs(gain_db(ours, away, rate_hz) - gain_db(ideal, away, rate_hz))) < 0.03
     assert gain_db(ours, at, rate_hz)[0] < -30
-    assert gain_db(ours, [at - 0.2, at + 0.2], rate_hz).max() < -20  # mains wander
+    assert gain_db(ours, [at - 0.2, at + 0.2], rate_hz).max() < -16.7  # mains wander
     poles = np.abs(np.roots(ours[1]))
     assert poles == pytest.approx(np.abs(np.roots(ideal[1])), abs=1e-4)
     assert poles.max() < 1
@@ -109,8 +109,8 @@ def test_the_chain_is_within_a_tenth_of_a_decibel(mains_hz: int, rate_hz: int) -
             continue  # the other country's mains
         real += gain_db((stored.b, stored.a), hz, rate_hz)
     ideal += gain_db(signal.butter(2, 20, "highpass", fs=rate_hz), hz, rate_hz)
-    ideal += gain_db(signal.iirnotch(mains_hz, 10, fs=rate_hz), hz, rate_hz)
-    ideal += gain_db(signal.iirnotch(2 * mains_hz, 20, fs=rate_hz), hz, rate_hz)
+    ideal += gain_db(signal.iirnotch(mains_hz, 16, fs=rate_hz), hz, rate_hz)
+    ideal += gain_db(signal.iirnotch(2 * mains_hz, 32, fs=rate_hz), hz, rate_hz)
     if rate_hz > 900:
         ideal += gain_db(signal.butter(2, 450, fs=rate_hz), hz, rate_hz)
     assert np.max(np.abs(real - ideal)) < 0.1

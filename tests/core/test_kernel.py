@@ -438,7 +438,7 @@ def test_reference_section_is_scipys_filter() -> None:
 
     x = np.random.default_rng(5).integers(-8000, 8001, 4000)
     sos = np.concatenate([
-        signal.butter(2, 20, "highpass", fs=1000, output="sos"), signal.tf2sos(*signal.iirnotch(50, 10, fs=1000)),
+        signal.butter(2, 20, "highpass", fs=1000, output="sos"), signal.tf2sos(*signal.iirnotch(50, 16, fs=1000)),
         signal.butter(2, 450, fs=1000, output="sos"),
     ])  # fmt: skip
     one = Channel(TABLES[1000], mains_hz=50)
