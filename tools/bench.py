@@ -71,10 +71,13 @@ for n in (10, 64):
 """
 
 # What people write instead, on the same interpreter: a class per filter in floating point; and a C module that filters
-# in no time at all, with the Python around it that rectifies, smooths and compares. Both lack most of the kernel.
+# in no time at all, with the Python around it that rectifies, smooths and compares. Both lack most of the kernel. And
+# the chain's own text, as bytecode and by the native emitter.
 _OTHERS = """
 import time
 from array import array
+import chain_native
+import chain_plain
 from mmc_core import chain
 from mmc_core.kernel import Kernel
 class Biquad:
@@ -119,6 +122,13 @@ def run_chain():
     chain.filter_block(N, 4, kernel.words, block, kernel.filtered)
 def run_kernel():
     kernel.process(block)
+unsigned = array("H", [x & 0xFFFF for x in block])
+def run_plain():
+    chain_plain.filter_block(N, 4, kernel.words, unsigned, kernel.filtered)
+def run_native():
+    chain_native.filter_block(N, 4, kernel.words, unsigned, kernel.filtered)
+def run_start():
+    Kernel(4, 0, 16383, 50)
 def clock(name, what, repeats):
     t = time.ticks_us()
     for _ in range(repeats):
@@ -129,6 +139,9 @@ for _ in range(7):
     clock("free_c_module_and_glue", run_glue, 20)
     clock("chain", run_chain, 2000)
     clock("kernel", run_kernel, 2000)
+    clock("chain_plain_integer", run_plain, 10)
+    clock("chain_native", run_native, 10)
+    clock("start_us", run_start, 10)
 """
 
 _STEP = """
@@ -188,10 +201,19 @@ def bench_kernel(tree: Path, interpreters: dict[str, list[str]]) -> Figures:
     return found
 
 
+def write_peers(tree: Path) -> None:
+    """The chain's text without viper, beside the script: as bytecode, and by the native emitter."""
+    text = (tree / "mmc_core" / "chain.py").read_text(encoding="utf-8")
+    text = text.replace("from mmc_core.compat import const, micropython, ptr16, ptr32", "ptr32 = const = lambda x: x")
+    (tree / "chain_plain.py").write_text(text.replace("@micropython.viper\n", ""), encoding="utf-8")
+    (tree / "chain_native.py").write_text(text.replace("micropython.viper", "micropython.native"), encoding="utf-8")
+
+
 def bench_peers(tree: Path, interpreters: dict[str, list[str]]) -> Figures:
     """Median ns per sample and channel, four channels, blocks of 64, all in one run; ratios of medians."""
     counts = np.rint(np.random.default_rng(1).normal(0, 400, (64 * 20, 4))).astype("<i2")
     found: Figures = {}
+    write_peers(tree)
     for name, command in interpreters.items():
         if name == "cpython":
             continue
@@ -207,6 +229,9 @@ def bench_peers(tree: Path, interpreters: dict[str, list[str]]) -> Figures:
             ran = c_kernel.run(program, *(["-m32"] if name == "micropython_32" else []))
             if ran:
                 row[what] = statistics.median(ran[0])
+        row["start_us"] *= 64 * 4 / 1000  # the whole constructor, not a share of samples
+        row["plain_integer_over_chain"] = row["chain_plain_integer"] / row["chain"]
+        row["native_over_chain"] = row["chain_native"] / row["chain"]
         row["naive_float_over_kernel"] = row["naive_float"] / row["kernel"]
         row["free_c_module_and_glue_over_kernel"] = row["free_c_module_and_glue"] / row["kernel"]
         if "c_chain" in row:
