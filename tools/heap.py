@@ -31,7 +31,7 @@ HEAP_KIB = 110  # what a stock ESP32 gives in one piece
 # Imported in this order, so that each module's bytes are its own.
 MODULES = (
     "mmc_core.compat mmc_core.errors mmc_core.event mmc_core.settings mmc_core.sample mmc_core.coeffs "
-    "mmc_core.chain mmc_core.features mmc_core.onset mmc_core.kernel mmc_core.mains mmc_core.coach.hold mmc_core.cue "
+    "mmc_core.chain mmc_core.features mmc_core.onset mmc_core.kernel mmc_core.mains mmc_core.coach.outbox mmc_core.coach.hold mmc_core.cue "
     "mmc_core.record mmc_core.page mmc_core.pipeline mmc_core.message mmc_core.frame mmc_core.sync "
     "mmc_device.clock mmc_device.sampler mmc_device.haptic mmc_device.ring mmc_device.journal "
     "mmc_device.config mmc_device.health mmc_device.calibrate mmc_device.link mmc_device.app"
