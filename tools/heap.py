@@ -40,15 +40,18 @@ SIMULATOR = "mmc_sim.body mmc_sim.clock mmc_sim.flash mmc_sim.console mmc_sim.we
 
 _PROBE = """
 import gc
+import micropython
 gc.threshold(4096)
 def used():
     gc.collect()
     return gc.mem_alloc()
 def measure(names):
     for name in names:
+        micropython.qstr_info()
         before = used()
         __import__(name)
         print("module", name, used() - before)
+    micropython.qstr_info()
 for name in ("struct", "array", "binascii", "hashlib", "os", "sys", "select", "time"):
     __import__(name)
 start = used()
@@ -62,7 +65,6 @@ simulator = used() - start - code
 print("simulator", simulator)
 from mmc_device.app import App
 app = App(wearable)
-import micropython
 def live(seconds):
     for _ in range(seconds * 100):
         app.tick(app._monotonic.now_ms(wearable.clock.ticks_ms()))
@@ -117,6 +119,10 @@ def measure(micropython: Path, minutes: int) -> Figures:
     if done.returncode:
         raise SystemExit(f"the probe failed:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
     modules = {name: int(size) for name, size in re.findall(r"^module (\S+) (\d+)$", done.stdout, re.M)}
+    names = [int(size) for size in re.findall(r"n_total_bytes=(\d+)", done.stdout)]
+    for number, name in enumerate(MODULES):
+        modules[name] -= names[number + 1] - names[number]
+    modules["names"] = names[len(MODULES)] - names[0]
     number = {key: int(value) for key, value in re.findall(r"^(code|simulator) (\d+)$", done.stdout, re.M)}
     largest = int(re.findall(r"max free sz: (\d+)", done.stdout)[-1]) * 16
     steady = [int(value) for value in re.findall(r"^steady (\d+)$", done.stdout, re.M)]
