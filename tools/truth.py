@@ -28,8 +28,12 @@ from typing import Any, TypedDict, Unpack
 import get_micropython
 import numpy as np
 import onset_grid
+import truth_balance
 import truth_delay
+import truth_effort
+import truth_fatigue
 import truth_kernel
+import truth_motion
 from numpy.typing import NDArray
 from truth_kernel import scale_uv_of, target_of
 
@@ -50,6 +54,10 @@ GRID_S = 0.01
 REPLACED_AT = 0.6  # of the longest hold: from here on the muscle is silent
 LATEST_S = 1.0  # a loss that is told later than this was not seen
 TIMEOUT_S = 120.0
+# Questions of the coach, each with the tool that asks it of recordings; motion is asked where there is no EMG.
+COACH: dict[str, Any] = {
+    "effort": truth_effort, "motion": truth_motion, "balance": truth_balance, "fatigue": truth_fatigue,
+}  # fmt: skip
 TABLES = {"delay_ms": truth_delay.table, "onset_grid_by_value": onset_grid.table}
 
 
@@ -225,9 +233,11 @@ def _judge(path: Path, micropython: Path, seed: int) -> Figures:
     """Decide by the arrays what the file is, and compare."""
     arrays = truth_kernel.load(path)
     if "emg" not in arrays:
-        return {"kind": "skipped", "reason": "no EMG"}
+        found = truth_motion.judge(path, arrays) if "imu" in arrays else {}
+        return {"kind": "skipped", "reason": "no EMG", "coach": {"motion": found} if found else {}}
     kernel = truth_kernel.judge(path, arrays)
-    return {**_judge_device(path, arrays, micropython, seed), "kernel": kernel}
+    coach = {name: tool.judge(path, arrays) for name, tool in COACH.items() if name != "motion"}
+    return {**_judge_device(path, arrays, micropython, seed), "kernel": kernel, "coach": coach}
 
 
 def _judge_device(path: Path, arrays: Arrays, micropython: Path, seed: int) -> Figures:
@@ -309,7 +319,18 @@ def run(data: Path, seed: int, only: str, jobs: int) -> Figures:
     for row in [*files.values(), *kernel_rows]:
         for key in ("true", "delays"):
             row.pop(key, None)
-    return {"version": 2, "micropython": width, "seed": seed, "kinds": kinds, "kernel": kernel, "files": files}
+    found = {"version": 3, "micropython": width, "seed": seed, "kinds": kinds, "kernel": kernel}
+    return {**found, "coach": summarise_coach(list(files.values())), "files": files}
+
+
+def summarise_coach(rows: list[Figures]) -> Figures:
+    """Each question of the coach, all files together."""
+    found: Figures = {}
+    for name, tool in COACH.items():
+        mine = [row["coach"][name] for row in rows if row.get("coach", {}).get(name)]
+        if mine:
+            found[name] = tool.summarise(mine)
+    return found
 
 
 def show(found: Figures) -> None:
@@ -324,6 +345,10 @@ def show(found: Figures) -> None:
                 print(TABLES[key](value))
                 continue
             print(f"  {key:26} {value:.3f}" if isinstance(value, float) else f"  {key:26} {value}")
+    for name, row in found["coach"].items():
+        print(f"\ncoach: {name}")
+        for key, value in row.items():
+            print(f"  {key:26} {value}")
 
 
 def main() -> int:

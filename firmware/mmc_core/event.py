@@ -32,6 +32,10 @@ EVENT_DIG_IN = const(22)  # the last repetition went deeper than the set: value 
 EVENT_PASSIVE = const(23)  # a repetition went through without the target muscle: value is its peak
 EVENT_LAPSE = const(24)  # attention lapsed: value is how long, in ms
 EVENT_RESPONSE = const(25)  # the muscle answered a cue: value is how long it took, in ms
+EVENT_SQUEEZE = const(27)  # at the turn of a repetition its peak is below what is wanted; it can still be squeezed
+EVENT_PROBE = const(28)  # a unit without cues begins, to see what has been learnt: value is its number
+EVENT_MILESTONE = const(29)  # half of the set, its last repetition, the hold's time is up: value is how far it is
+EVENT_ENGAGEMENT = const(30)  # of a set: value is how much of it was with the muscle, permille
 EVENT_SET = const(26)  # a set ended: value is its repetitions or seconds of hold, threshold what was asked for
 
 REASON_ENTER = const(1)  # above the enter threshold

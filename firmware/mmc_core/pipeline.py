@@ -2,7 +2,7 @@
 
 In:    a block of EMG counts with the counter behind its last sample, an IMU reading, whether the motor is busy
 Out:   `step` returns the cue to play now; `write_records` hands what there is to log to a writer
-State: kernel, hold detector, cue policy; the feature frame and IMU readings under way
+State: kernel, coach, cue policy; the feature frame and IMU readings under way
 Cost:  `step` allocates nothing; `write_records` does, a few hundred bytes when a record is due
 Source: house plan: data goes left to right, the shell fetches, calls and applies
 
@@ -12,19 +12,20 @@ The shell calls `step` first, starts the motor, and only then writes records: a 
 from array import array
 
 from mmc_core import event, record
-from mmc_core.chain import OUT_DISPLAY, OUT_ENVELOPE, OUT_FAST, OUT_QUALITY
-from mmc_core.coach.hold import HoldDetector
+from mmc_core.chain import OUT_DISPLAY, OUT_QUALITY
+from mmc_core.coach.team import Coach
 from mmc_core.compat import const
 from mmc_core.cue import CuePolicy
 from mmc_core.kernel import Kernel
 from mmc_core.mains import mains_in_force_hz
-from mmc_core.sample import BLOCK_SAMPLES, QUALITY_BAD, QUALITY_BITS
+from mmc_core.sample import BLOCK_SAMPLES, QUALITY_BITS
 
 FRAME_BLOCKS = const(5)  # blocks of one feature frame: 50 ms
 RECORD_FRAMES = const(10)  # frames of one features record
 IMU_BLOCKS = const(10)  # blocks from one logged IMU reading to the next
 RECORD_READINGS = const(5)  # readings of one IMU record
 IMU_WORDS = const(4)  # ax ay az |gyro|
+RAW_IMU_WORDS = const(6)  # ax ay az gx gy gz, behind a raw block
 IMU_SHIFT = const(4)  # 16-bit counts to the log's 12 bits
 
 
@@ -50,12 +51,12 @@ class Pipeline:
                 reference_q3 = to_q3(config.channel(channel, "reference_nv"), facts)
             # Without a reference the output is in microvolt: nV per count, over 8 for Q3, over 1000, times 2^18.
             self.kernel.set_reference(channel, reference_q3, (nv_per_q3 << 15) // 1000 >> facts.EMG_KERNEL_SHIFT)
-        self.target = min(config["target_channel"], channels - 1)
-        self.scored = config.channel(self.target, "reference_kind") != "none"
-        self.hold = HoldDetector(config)
-        self.cue = CuePolicy(config)
+        self.coach = Coach(config, facts)
+        self.cue = CuePolicy(config, self.coach.outbox)
         self.cues = 0
         self._raw = config["log_mode"] == "raw"
+        self._imu = None
+        self._tail = array("h", bytes(2 * (BLOCK_SAMPLES * channels + RAW_IMU_WORDS)) if self._raw else b"")
         self._values = array("h", bytes(2 * RECORD_FRAMES * channels))
         self._readings = array("h", bytes(2 * RECORD_READINGS * IMU_WORDS))
         self._frame_t = self._imu_t = 0
@@ -63,7 +64,6 @@ class Pipeline:
         self._motor = self._quality = 0
         self._imu_blocks = 0
         self._imu_motor = 0
-        self._event = False
         self._cue = event.CUE_NONE
 
     def step(self, block, t_samples, imu, motor_busy, lead_off=0):
@@ -73,16 +73,15 @@ class Pipeline:
         """
         kernel = self.kernel
         kernel.process(block, motor_busy, lead_off)
-        out = kernel.out[self.target]
-        self._event = False
-        if self.scored and not motor_busy:
-            # Nothing is scored while the motor shakes the electrodes, nor on a block that is clipped or flat.
-            if not out[OUT_QUALITY] & QUALITY_BAD:
-                self._event = self.hold.step(out[OUT_ENVELOPE], out[OUT_FAST], t_samples)
-            if self._event:
-                self.cue.hear(self.hold.kind)
-        self._cue = self.cue.next(motor_busy, t_samples)
+        coach, cue = self.coach, self.cue
+        coach.step(kernel.out, imu, t_samples, motor_busy)
+        for at in range(coach.outbox.count):
+            cue.hear(at)
+        self._cue = cue.next(motor_busy, t_samples, coach.motion.speed_dps)
+        if self._cue != event.CUE_NONE:
+            coach.hear_cue(self._cue, t_samples)
         self._collect_frame(kernel.out, motor_busy)
+        self._imu = imu
         if imu is not None:
             self._collect_reading(imu, t_samples, motor_busy)
         return self._cue
@@ -113,15 +112,20 @@ class Pipeline:
 
     def write_records(self, write, block, t_samples, motor_busy):
         """Hand what the last step made to write(kind, values, tail, count); call it after every step."""
-        if self._event:
-            self._write_event(write, motor_busy)
+        self._write_events(write, motor_busy)
         if self._cue != event.CUE_NONE:
             self.cues += 1
-            values = (t_samples, event.EVENT_CUE, self.target, self.hold.value, self.hold.threshold, self._cue, 0)
+            cue = self.cue
+            values = (t_samples, event.EVENT_CUE, cue.channel, cue.value, cue.threshold, self._cue, 0)
             write(record.EVENT, values, None, 0)
         if self._raw:
+            tail, count = self._tail, BLOCK_SAMPLES * self.kernel.channels
+            tail[:count] = block
+            if self._imu is not None:
+                tail[count:] = self._imu
+                count += RAW_IMU_WORDS
             values = (t_samples - BLOCK_SAMPLES, BLOCK_SAMPLES, self.kernel.channels, 1 if motor_busy else 0)
-            write(record.RAW, values, block, BLOCK_SAMPLES * self.kernel.channels)
+            write(record.RAW, values, tail, count)
         if self._blocks == FRAME_BLOCKS * RECORD_FRAMES:
             self.flush(write)
         # A block without a reading ends the record too: readings in one record follow each other in time.
@@ -138,8 +142,8 @@ class Pipeline:
 
     def close(self, write, t_samples):
         """The session ends: end a hold that is on, write what is under way."""
-        if self.scored and self.hold.close(t_samples):
-            self._write_event(write, False)
+        self.coach.close(t_samples)
+        self._write_events(write, False)
         self.flush(write)
         self._flush_imu(write)
 
@@ -163,11 +167,12 @@ class Pipeline:
             write(record.IMU, values, self._readings, readings * IMU_WORDS)
         self._imu_blocks = self._imu_motor = 0
 
-    def _write_event(self, write, motor_busy):
-        hold = self.hold
+    def _write_events(self, write, motor_busy):
+        box = self.coach.outbox
         motor = 1 if motor_busy else 0
-        values = (hold.t_samples, hold.kind, self.target, hold.value, hold.threshold, hold.reason, motor)
-        write(record.EVENT, values, None, 0)
+        for i in range(box.count):
+            values = (box.times[i], box.kinds[i], box.channels[i], box.values[i], box.thresholds[i], box.reasons[i])
+            write(record.EVENT, values + (motor,), None, 0)
 
 
 def to_q3(nanovolt, facts):

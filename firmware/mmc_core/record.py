@@ -103,7 +103,7 @@ RECORDS = {
     # samples            samples   samples per channel
     # channels           -         channels, interleaved
     # motor              -         1: the motor ran or spun down during this block
-    # tail               counts    EMG counts
+    # tail               counts    EMG counts; then ax ay az gx gy gz of the IMU, if a reading came with the block
     CLOCK: ("IQ", 0),
     # t_samples          samples   sample counter at which the wall clock was read
     # utc_ms             ms        wall clock, since 1970 UTC

@@ -156,8 +156,8 @@ class App:
             numbers += (config.channel(channel, "calibrated_utc_s") * 1000,)
             texts = (config.channel(channel, "muscle"), config.channel(channel, "site"), _UNITS[kind])
             write(record.CHANNEL, numbers + texts)
-        for row in settings.SCHEMA:
-            write(record.SETTING, settings.to_wire(row[0], config[row[0]]))
+        for name in settings.keys(settings.SCHEMA):
+            write(record.SETTING, settings.to_wire(name, config[name]))
 
     def _keep_log(self):
         """What belongs in the log besides the pipeline's records; at most one page to flash."""
@@ -212,7 +212,7 @@ class App:
         elif self._prepare_flash() and self._starts_itself and self._haptic.is_quiet(self._now_ms):
             self._starts_itself = False
             autostart = self.config.settings["autostart"]
-            if autostart == "always" or (autostart == "on" and self._pipeline.scored):
+            if autostart == "always" or (autostart == "on" and self._pipeline.coach.scored):
                 self._start()
 
     def _prepare_flash(self):
@@ -268,7 +268,7 @@ class App:
     def status(self):
         """The fields of a STATUS reply."""
         journal, calibration, health = self.journal, self._calibration, self.health
-        result = calibration.result | self._pipeline.target << 4
+        result = calibration.result | self._pipeline.coach.target << 4
         return (
             self._now_ms, self.utc_ms(), self.activity, calibration.phase, result, journal.session, health.faults,
             journal.ready_blocks, journal.free_blocks(), journal.blocks, health.newest, int(self._haptic.is_on),
@@ -312,7 +312,7 @@ class App:
         return message.RESULT_RANGE
 
     def _make_calibration(self):
-        return Calibration(self._pipeline.kernel, self._pipeline.target, self.config.settings)
+        return Calibration(self._pipeline.kernel, self._pipeline.coach.target, self.config.settings)
 
     def _calibrate(self, kind):
         if self.activity == message.ACTIVITY_RECORDING:

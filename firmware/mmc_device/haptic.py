@@ -8,12 +8,31 @@ Source: pulses of at least 60 ms and gaps of at least 50 ms are felt as such (ev
 
 While the motor runs and for its spin-down (a fact of the board) `is_busy` is true: nothing is scored then. A driver
 that fails ends the pattern; switching off is tried again at every tick until the driver takes it.
+
+    engage     ■■■ ■■■              as the settings say: pulses, length, gap       squeeze    ■ ■ ■
+    start      ■■■■■■               stop (done)  ■■■■■■ ■■■■■■                      leak       ■ ■■■■■■
+    error      ■■■ ■■■ ■■■ ■■■ ■■■  tired        ■■■■■■■■■■■■ ■■■■■■■■■■■■          drift      ■■■■■■ ■
+    tick       ■                    milestone    ■ ■
 """
 
 from mmc_core import event
 from mmc_core.compat import const
 
 _APART_MS = const(600)
+
+# By cue, from CUE_ENGAGE on, a zero behind each: pulses, and gaps between them, in 10 ms. Engage is the settings'.
+_PATTERNS = (
+    b"\0"
+    b"\x1e\0"
+    b"\x1e\x0f\x1e\0"
+    b"\x0f\x0a\x0f\x0a\x0f\x0a\x0f\x0a\x0f\0"
+    b"\x06\x06\x06\x06\x06\0"
+    b"\x06\x06\x1e\0"
+    b"\x1e\x06\x06\0"
+    b"\x06\0"
+    b"\x06\x06\x06\0"
+    b"\x3c\x14\x3c\0"
+)
 
 
 class Haptic:
@@ -24,6 +43,7 @@ class Haptic:
         self._motor = motor
         self._note = note
         self._spin_down_ms = facts.MOTOR_SPIN_DOWN_MS
+        self._begin = self._end = 0  # of the pattern among all
         self._pulses_left = 0
         self._until_ms = 0
         self._on_ms = self._off_ms = 0
@@ -41,13 +61,16 @@ class Haptic:
         self.strength_pct = config["cue_strength_pct"]
 
     def play(self, pattern, now_ms):
-        """Start a pattern: start is one pulse, stop two, error five; engage has as many as the settings say."""
+        """Start a pattern of event.CUE_..."""
         if pattern == event.CUE_NONE:
             return
-        if pattern == event.CUE_ENGAGE:
-            self._pulses_left = self._engage_pulses
-        else:
-            self._pulses_left = (1, 2, 5)[pattern - event.CUE_START]
+        begin = 0
+        while pattern > event.CUE_ENGAGE:
+            begin = _PATTERNS.find(b"\0", begin) + 1
+            pattern -= 1
+        self._begin = begin
+        self._end = end = _PATTERNS.find(b"\0", begin)
+        self._pulses_left = (end - begin) // 2 + 1 if end > begin else self._engage_pulses
         if not self.is_on:
             self._until_ms = now_ms
         self.tick(now_ms)
@@ -58,8 +81,14 @@ class Haptic:
             if now_ms >= self._until_ms:
                 self._switch_off(now_ms)
         elif self._pulses_left and now_ms >= self._until_ms:
+            length_ms = self._length_ms(1 - 2 * self._pulses_left, self._pulse_ms)
             self._pulses_left -= 1
-            self._switch_on(now_ms)
+            self._switch_on(now_ms, length_ms)
+
+    def _length_ms(self, at, otherwise_ms):
+        """Of a pulse or gap of the pattern, counted from its end; `otherwise` where the pattern has none there."""
+        at += self._end
+        return _PATTERNS[at] * 10 if at >= self._begin else otherwise_ms
 
     def is_busy(self, now_ms):
         """True while the motor runs and for its spin-down."""
@@ -81,10 +110,10 @@ class Haptic:
         changed, self.changed = self.changed, 0
         return changed
 
-    def _switch_on(self, now_ms):
+    def _switch_on(self, now_ms, length_ms):
         self.is_on = self._ever = True
         self._on_ms = now_ms
-        self._until_ms = now_ms + self._pulse_ms
+        self._until_ms = now_ms + length_ms
         self.changed = event.EVENT_MOTOR_ON
         try:
             self._motor.on(self.strength_pct)
@@ -101,6 +130,8 @@ class Haptic:
             return  # it counts as on until the driver takes it
         self.is_on = False
         self._off_ms = now_ms
-        self._until_ms = now_ms + self._gap_ms
+        self._until_ms = now_ms
+        if self._pulses_left:
+            self._until_ms += self._length_ms(-2 * self._pulses_left, self._gap_ms)
         self.pulse_ms = now_ms - self._on_ms
         self.changed = event.EVENT_MOTOR_OFF

@@ -17,7 +17,20 @@ from mmc_core.errors import MmcError
 from mmc_host.errors import exit_code
 
 # In the order of a day: connect, set up, train, bring home, look.
-COMMANDS = ("devices", "settings", "calibrate", "start", "stop", "sim", "pull", "sessions", "show", "report")
+COMMANDS = (
+    "devices",
+    "settings",
+    "program",
+    "calibrate",
+    "start",
+    "stop",
+    "sim",
+    "pull",
+    "sessions",
+    "show",
+    "replay",
+    "report",
+)
 
 
 class CommandTable(click.RichGroup):

@@ -109,19 +109,25 @@ class Imu:
 
 @dataclass(frozen=True)
 class Raw:
-    """Raw EMG where it was logged: t_s (n), uv (n, n_channels) at the skin, motor (n)."""
+    """Raw EMG where it was logged: t_s (n), uv (n, n_channels) at the skin, motor (n).
+
+    imu_counts: per record the motion sensor's six counts, ax ay az gx gy gz; None where no reading came with it.
+    """
 
     t_s: NDArray[np.float64]
     uv: NDArray[np.float64]
     motor: NDArray[np.bool_]
+    imu_counts: tuple[tuple[int, ...] | None, ...]
 
 
 @dataclass(frozen=True)
 class Event:
     """What happened. Names are those of mmc_core.event in lower case ("hold_start"); unknown ones read "unknown_77".
 
-    channel: None when it is about none. value, threshold: hold and activation events: in `Channel.unit` of the channel;
-    cue: strength in percent; motor_off: how long the motor ran, in ms. reason: for a cue its pattern ("engage").
+    channel: None when it is about none. value, threshold: levels of a muscle (holds, activation, repetitions, peaks) in
+    `Channel.unit` of the channel; shares (isolation, sides, leak, tiring, engagement and the like) in percent; cue: the
+    raw value that it is about; motor_on: strength in percent; motor_off: how long the motor ran, in ms. reason: for a
+    cue its pattern ("engage").
     """
 
     t_s: float

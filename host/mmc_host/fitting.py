@@ -16,7 +16,7 @@ from mmc_core import record, settings
 from mmc_host.columns import LOOK_AHEAD_SITE, RECORDING_SITE
 
 _SETTINGS_FILE = "settings.mmc"  # the firmware's Config keeps it: SETTING records, then the CRC-32 of them
-_LONGEST_MUSCLE_BYTES = next(row[3] for row in settings.CHANNEL_SCHEMA if row[0] == "muscle")
+_LONGEST_MUSCLE_BYTES = settings.find_row("ch0_muscle")[3]
 
 
 @dataclass(frozen=True)

@@ -156,8 +156,14 @@ def _rows_by_number(name: str) -> dict[int, Row]:
 
 def setting_meanings() -> dict[str, str]:
     """Return what each setting means, by its name in the schema (channel settings without their `ch0_`)."""
-    found = tables(source_of("mmc_core.settings"))
-    return {row.key: row.meaning for table in ("SCHEMA", "CHANNEL_SCHEMA") for row in found[table]}
+    source = source_of("mmc_core.settings")
+    comments = _comments(source)
+    texts = (token for token in _tokens(source) if token.type == tokenize.STRING and token.string.startswith('"\\n'))
+    return {
+        str(ast.literal_eval(text.string))[1:].split("|")[0]: " ".join(_comments_under(comments, text.end[0]))
+        for text in texts
+        if "|" in text.string
+    }
 
 
 def _assignments(source: str) -> Iterator[tuple[str, ast.expr]]:
@@ -173,12 +179,15 @@ def _literal(node: ast.expr) -> object:
         return None
 
 
+def _tokens(source: str) -> Iterator[tokenize.TokenInfo]:
+    return tokenize.generate_tokens(io.StringIO(source).readline)
+
+
 def _comments(source: str) -> dict[int, tuple[int, str]]:
     """Return comments by line: the column where each begins, and its text."""
-    tokens = tokenize.generate_tokens(io.StringIO(source).readline)
     return {
         token.start[0]: (token.start[1], token.string.lstrip("#").strip())
-        for token in tokens
+        for token in _tokens(source)
         if token.type == tokenize.COMMENT
     }
 

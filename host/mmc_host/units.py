@@ -8,9 +8,11 @@ Source: the comments under the rows of mmc_core.record; names of events, reasons
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from mmc_core import event, sample
+from mmc_core.pipeline import RAW_IMU_WORDS
 from mmc_host.columns import Channel, Event, Features, Header, Imu, Raw
 
 if TYPE_CHECKING:
@@ -66,11 +68,18 @@ def channel_of(index: int, values: tuple[Any, ...] | None) -> Channel:
     )
 
 
+# Events whose value is a level of their channel, and those whose value is a share, permille in the log.
+_LEVELS = frozenset(
+    "hold_start hold_end activation_lost activation_regained rep_start rep_turn peak squeeze passive dig_in".split()
+)
+_SHARES = frozenset("isolation cocontraction sides leak stabiliser tiring engagement".split())
+
+
 def event_of(values: tuple[int, ...], channels: tuple[Channel, ...], rate: int) -> Event:
     t_samples, code, channel, value, threshold, reason, motor = values
     kind = name_of(EVENT_KINDS, code)
-    scale = 1.0
-    if kind.startswith(("hold", "activation")) and channel < len(channels) and channels[channel].calibrated:
+    scale = 0.1 if kind in _SHARES else 1.0
+    if kind in _LEVELS and channel < len(channels) and channels[channel].calibrated:
         scale = 0.1
     reason_name = name_of(CUES, reason) if kind == "cue" else "" if reason == 0 else name_of(REASONS, reason)
     about = None if channel == event.NO_CHANNEL else channel
@@ -131,4 +140,9 @@ def raw_columns(records: Records, channels: tuple[Channel, ...], rate: int) -> R
         t_s=_frozen(np.concatenate([np.arange(v[0], v[0] + v[1]) for v, _ in records]) / rate),
         uv=_frozen(((words ^ 0x8000) - 0x8000) * uv_per_count),
         motor=_frozen(np.repeat([bool(v[3]) for v, _ in records], [v[1] for v, _ in records])),
+        imu_counts=tuple(_signed(tail[v[1] * n :]) for v, tail in records),
     )
+
+
+def _signed(words: Sequence[int]) -> tuple[int, ...] | None:
+    return tuple((word ^ 0x8000) - 0x8000 for word in words) if len(words) == RAW_IMU_WORDS else None

@@ -8,7 +8,8 @@ Intervals know no relation between two values. Where a proof needs one, there ar
 looks at the pieces of a range one by one, `cases` of an invariant tie ranges to each other, and `known` states what an
 expression can be at most, as a lemma that somebody has to prove elsewhere. A lemma that nothing uses is an error.
 
-The interpreter is total: syntax, names and calls that it does not know raise Unknown, they are never skipped.
+The interpreter is total: syntax, names and calls that it does not know raise Unknown, they are never skipped. So does
+what would lose an effect: a call that may change something is not taken where an expression is looked at twice.
 """
 
 from __future__ import annotations
@@ -36,12 +37,16 @@ from interval_values import (
     fits,
     hull,
     interval,
+    is_pure,
     join,
     limits,
     parse,
     place_of,
     related,
+    tables,
+    text_in,
     text_of,
+    together,
 )
 
 MOST_TURNS = 300  # of a loop
@@ -53,9 +58,12 @@ class Interpreter:
     def __init__(self, text: str, constants: Mapping[str, object], rules: Rules, fields: Mapping[str, Value]) -> None:
         self.functions = {n.name: n for n in ast.walk(parse(text)) if isinstance(n, ast.FunctionDef)}
         self.constants = constants
+        self.tables = tables(constants)
         self.rules = rules
-        self.fields = fields  # what a call that is not followed leaves behind in its object
+        # What a call that is not followed leaves behind: others' fields, as the invariant has them.
+        self.others = {p: value for p, value in fields.items() if not (p.startswith("self.") and p.count(".") == 1)}
         self.widest: dict[str, Interval] = {}
+        self.reached: set[str] = set()
         self.overflows: dict[str, Interval] = {}
         self.entered: set[str] = set()
         self.unused = {*rules.known, *rules.cuts, *rules.contracts}
@@ -63,15 +71,20 @@ class Interpreter:
     def unreached(self) -> list[str]:
         """Arithmetic of functions that were run, but that no path came to."""
         nodes = (node for name in self.entered for node in ast.walk(self.functions[name]))
-        return [place_of(node) for node in nodes if isinstance(node, ast.BinOp) and place_of(node) not in self.widest]
+        places = [place_of(node) for node in nodes if isinstance(node, ast.BinOp)]
+        return [place for place in places if place not in self.reached]
 
     def call(self, name: str, arguments: Sequence[Value], state: State) -> list[Exit]:
         """Run a function or method; every way it may end, with the value that it returns."""
         function = self.functions[name]
         self.entered.add(name)
+        if not {text_of(decorator) for decorator in function.decorator_list} <= {"property", "micropython.viper"}:
+            raise Unknown(f"decorator of {name}")
         names = [argument.arg for argument in function.args.args]
         if names[:1] == ["self"]:
             arguments = [Ref("self"), *arguments]
+        missing = function.args.defaults[len(function.args.defaults) + len(arguments) - len(names) :]
+        arguments = [*arguments, *(self._value(default, {}) for default in missing)]
         heap = {path: value for path, value in state.items() if "." in path}
         falls, exits = self._block(function.body, [{**heap, **dict(zip(names, arguments, strict=True))}])
         exits += [(fallen, None) for fallen in falls]
@@ -137,14 +150,14 @@ class Interpreter:
                 return yes + no, out + more
             case ast.While(orelse=[]):
                 return self._while(node, [state])
-            case ast.For(target=ast.Name(id=name), iter=ast.Call(func=ast.Name(id="range"), args=args), orelse=[]):
-                turns = range(*(exact(self.value(argument, state)) for argument in args))
-                exits = list[Exit]()
-                states = [state]
-                for turn in turns:
-                    states, out = self._block(node.body, [{**s, name: (turn, turn)} for s in states])
-                    exits += out
-                return states, exits
+            case ast.For(target=ast.Name(id=name), iter=ast.Call() as through, orelse=[]):
+                return self._for(node, through, (name,), state)
+            case ast.For(
+                target=ast.Tuple(elts=[ast.Name(id=number), ast.Name(id=name)]),
+                iter=ast.Call(func=ast.Name(id="enumerate"), args=[ast.Call() as through], keywords=[]),
+                orelse=[],
+            ):
+                return self._for(node, through, (name, number), state)
             case ast.Return():
                 return [], self._result(node.value, state)
             case _:
@@ -163,6 +176,37 @@ class Interpreter:
             case _:
                 value = self.value(node, state)
                 return [(state, value)]
+
+    def _for(
+        self, node: ast.For, through: ast.Call, names: Sequence[str], state: State
+    ) -> tuple[list[State], list[Exit]]:
+        """Turn by turn; where it is not known how many there are, the loop may be left before each of the last ones."""
+        turns, fewest = self._turns(through, state)
+        states, left, exits = [state], list[State](), list[Exit]()
+        for number, turn in enumerate(turns):
+            left += states if number >= fewest else []
+            states, out = self._block(
+                node.body, [{**s, **dict(zip(names, (turn, (number, number)), strict=False))} for s in states]
+            )
+            exits += out
+        return self._merge(left + states), exits
+
+    def _turns(self, node: ast.Call, state: State) -> tuple[Sequence[Value], int]:
+        """What a loop goes through, at most, and how many of that at least."""
+        match node:
+            case ast.Call(func=ast.Name(id="range"), args=[end], keywords=[]):
+                low, high = interval(self.value(end, state))
+            case ast.Call(func=ast.Name(id="range"), args=args, keywords=[]):
+                numbers = range(*(exact(self.value(argument, state)) for argument in args))
+                return [(k, k) for k in numbers], len(numbers)
+            case ast.Call(func=ast.Attribute(value=text, attr="split"), args=[], keywords=[]):
+                words = text_in(self.value(text, state)).split()
+                return [Ref(repr(word)) for word in words], len(words)
+            case _:
+                raise Unknown(f"to go through: {text_of(node)}")
+        if high > MOST_TURNS:
+            raise Unknown(f"a loop of more than {MOST_TURNS} turns: {text_of(node)}")
+        return [(k, k) for k in range(high)], low
 
     def _while(self, node: ast.While, states: list[State]) -> tuple[list[State], list[Exit]]:
         """Turn by turn, until no turn begins in a state that none began in before."""
@@ -185,16 +229,35 @@ class Interpreter:
             case ast.Attribute():
                 state[f"{self._path(target.value, state)}.{target.attr}"] = value
             case ast.Subscript():
-                path = self._path(target.value, state)
-                items, at = self._element(path, target, state)
-                state[path] = Words(
-                    tuple(
-                        item if not at[0] <= k <= at[1] else value if at[0] == at[1] else hull(item, value)
-                        for k, item in enumerate(items)
-                    )
-                )
+                self._store_element(target, value, state)
             case _:
                 raise Unknown(f"target: {ast.unparse(target)}")
+
+    def _store_element(self, target: ast.Subscript, value: Value, state: State) -> None:
+        path = self._path(target.value, state)
+        if path in self.tables:
+            raise Unknown(f"target: {ast.unparse(target)}")
+        if isinstance(target.slice, ast.Slice):
+            state[path] = self._with_slice(path, target.slice, self._array(value, state), state)
+            return
+        items, at = self._element(path, target, state)
+        state[path] = Words(
+            tuple(
+                item if not at[0] <= k <= at[1] else value if at[0] == at[1] else hull(item, value)
+                for k, item in enumerate(items)
+            )
+        )
+
+    def _with_slice(self, path: str, at: ast.Slice, new: Value, state: State) -> Words:
+        """An array, a part of which is another now; its length has to stay."""
+        old = state.get(path)
+        if not isinstance(old, Words) or not isinstance(new, Words) or at.step is not None:
+            raise Unknown(f"slice: {path}[{text_of(at)}]")
+        first = 0 if at.lower is None else exact(self.value(at.lower, state))
+        end = len(old.items) if at.upper is None else exact(self.value(at.upper, state))
+        if not 0 <= first <= end <= len(old.items) or len(new.items) != end - first:
+            raise Unknown(f"slice: {len(new.items)} words for {first} to {end} of {len(old.items)}")
+        return Words((*old.items[:first], *new.items, *old.items[end:]))
 
     # Conditions
 
@@ -215,12 +278,15 @@ class Interpreter:
                 return self._compare(left, type(op) if outcome else OPPOSITE[type(op)], right, dict(state))
             case ast.Compare():
                 raise Unknown(f"condition: {text_of(test)}")
+            case ast.Call():
+                ends = [(after, interval(value)) for after, value in self._call(test, dict(state))]
+                return [after for after, found in ends if (found != (0, 0) if outcome else fits((0, 0), found))]
             case _:
                 after = dict(state)
-                low, high = interval(self.value(test, after))
+                low, high = found = interval(self.value(test, after))
                 if outcome:
-                    return [after] if self._limit(test, (low or 1, high or -1), after) else []
-                return [after] if self._limit(test, (0, 0), after) else []
+                    return [after] if self._limit(test, (low or 1, high or -1), after, found) else []
+                return [after] if self._limit(test, (0, 0), after, found) else []
 
     def _compare(self, left: ast.expr, op: type[ast.cmpop], right: ast.expr, state: State) -> list[State]:
         a, b = self.value(left, state), self.value(right, state)
@@ -230,14 +296,19 @@ class Interpreter:
             assert isinstance(a, Ref) and isinstance(b, Ref)  # two texts: nothing is known of them
             return [state]
         below, above = limits(op, a, b)
-        return [state] if self._limit(left, below, state) and self._limit(right, above, state) else []
+        return [state] if self._limit(left, below, state, a) and self._limit(right, above, state, b) else []
 
-    def _limit(self, node: ast.expr, bounds: Interval, state: State) -> bool:
-        """Note that an expression lies within bounds, in the place that it is made of; False: it can't."""
-        value = interval(self.value(node, state))
+    def _limit(self, node: ast.expr, bounds: Interval, state: State, found: Interval | None = None) -> bool:
+        """Note that an expression lies within bounds, in the place that it is made of; False: it can't.
+
+        found: what it was found to be, because to ask again would repeat what its calls do.
+        """
+        value = found or interval(self.value(node, state))
         low, high = max(value[0], bounds[0]), min(value[1], bounds[1])
         if low > high:
             return False
+        if not is_pure(node):
+            return True
         match node:
             case ast.Name() if node.id in state:
                 state[node.id] = low, high
@@ -254,6 +325,9 @@ class Interpreter:
                 if first == last:
                     first = -first if isinstance(node.op, ast.Sub) else first
                     return self._limit(node.left, (low - first, high - first), state)
+            case ast.BinOp(op=ast.BitAnd(), right=ast.Constant(value=1)) if low == high:
+                first, last = interval(self.value(node.left, state))
+                return self._limit(node.left, (first + ((first ^ low) & 1), last - ((last ^ low) & 1)), state)
             case _:
                 pass  # nothing to learn from it
         return True
@@ -262,6 +336,7 @@ class Interpreter:
 
     def value(self, node: ast.expr, state: State) -> Value:
         """What an expression can be; numbers are held to the module's integers."""
+        self.reached.add(place_of(node))
         found = self._value(node, state)
         if not isinstance(found, tuple):
             return found
@@ -290,22 +365,25 @@ class Interpreter:
                 return Ref(repr(text))
             case ast.Name() | ast.Attribute():
                 return self._name(node, state)
-            case ast.Subscript(slice=ast.Constant(value=str() as key)):
-                return state[f"{self._path(node.value, state)}.{key}"]
             case ast.Subscript():
-                items, (first, last) = self._element(self._path(node.value, state), node, state)
-                return reduce(hull, items[first : last + 1])
+                return self._subscript(node, state)
             case ast.Tuple():
                 for part in node.elts:
                     self.value(part, state)
                 return Ref("a tuple")
             case ast.BinOp():
-                a, b = interval(self.value(node.left, state)), interval(self.value(node.right, state))
-                return related(node, apply(node.op, a, b), lambda part: self.value(part, state))
-            case ast.UnaryOp(op=ast.USub()):
+                a, b = self.value(node.left, state), self.value(node.right, state)
+                if isinstance(node.op, ast.Add) and isinstance(a, Ref) and isinstance(b, Ref):
+                    return together(a, b)
+                found = apply(node.op, interval(a), interval(b))
+                return related(node, found, lambda part: self.value(part, state)) if is_pure(node) else found
+            case ast.UnaryOp(op=ast.USub() | ast.Invert() as op):
                 low, high = interval(self.value(node.operand, state))
-                return -high, -low
-            case ast.BoolOp() if not all(fits(self.value(part, dict(state)), (0, 1)) for part in node.values):
+                less = isinstance(op, ast.Invert)
+                return -high - less, -low - less
+            case ast.UnaryOp(op=ast.Not()) | ast.Compare() | ast.BoolOp() | ast.IfExp() if not is_pure(node):
+                raise Unknown(f"a call in a condition that is a value: {text_of(node)}")
+            case ast.BoolOp() if not self._is_truth(node, state):
                 raise Unknown(f"which of them: {text_of(node)}")
             case ast.UnaryOp(op=ast.Not()) | ast.Compare() | ast.BoolOp():
                 return 0 if self._when(node, state, False) else 1, 1 if self._when(node, state, True) else 0
@@ -318,6 +396,25 @@ class Interpreter:
                 return reduce(hull, [value for _, value in ends])
             case _:
                 raise Unknown(f"expression: {text_of(node)}")
+
+    def _is_truth(self, node: ast.BoolOp, state: State) -> bool:
+        """Whether each part, where it is looked at, is 0 or 1."""
+        states = [state]
+        for part in node.values:
+            if not all(fits(self.value(part, dict(s)), (0, 1)) for s in states):
+                return False
+            states = [after for s in states for after in self._when(part, s, isinstance(node.op, ast.And))]
+        return True
+
+    def _subscript(self, node: ast.Subscript, state: State) -> Value:
+        """An element of an array, or what an object has by the name of a text."""
+        path, at = self._path(node.value, state), self.value(node.slice, state)
+        if not isinstance(at, Ref):
+            items, (first, last) = self._element(path, node, state)
+            return reduce(hull, items[first : last + 1])
+        if f"{path}.{text_in(at)}" not in state:
+            raise Unknown(f"{text_of(node)}: {at.path} of {path}")
+        return state[f"{path}.{text_in(at)}"]
 
     def _object(self, node: ast.expr, state: State) -> Value | ModuleType:
         if isinstance(node, ast.Name) and node.id not in state:
@@ -342,19 +439,29 @@ class Interpreter:
         else:
             path = node.id
         if path not in state:
+            if isinstance(node, ast.Attribute) and path == f"self.{node.attr}" and node.attr in self.functions:
+                return self._property(node.attr, state)
+            if isinstance(node, ast.Name) and f"the module's {path}" in self.tables:
+                return Ref(f"the module's {path}")
             if isinstance(node, ast.Name) and path in self.constants:
                 return constant(self.constants[path])
             raise Unknown(f"name: {path}")
         return Ref(path) if isinstance(state[path], Words) else state[path]
 
-    @staticmethod
-    def _array(value: Value, state: State) -> Value:
+    def _property(self, name: str, state: State) -> Value:
+        """What reading a property gives."""
+        function = self.functions[name]
+        if "property" not in map(text_of, function.decorator_list) or not is_pure(function):
+            raise Unknown(f"{name} is no property, or changes something")
+        return reduce(hull, [value for _, value in self.call(name, [], state)])
+
+    def _array(self, value: Value, state: State) -> Value:
         """The array itself, where a value leads to one."""
-        lies = state.get(value.path) if isinstance(value, Ref) else None
+        lies = state.get(value.path, self.tables.get(value.path)) if isinstance(value, Ref) else None
         return lies if isinstance(lies, Words) else value
 
     def _element(self, path: str, node: ast.Subscript, state: State) -> tuple[tuple[Value, ...], Interval]:
-        words, at = state.get(path), interval(self.value(node.slice, state))
+        words, at = state.get(path, self.tables.get(path)), interval(self.value(node.slice, state))
         if not isinstance(words, Words) or at[0] < 0 or at[1] >= len(words.items):
             raise Unknown(f"{text_of(node)}: element {at} of {path}")
         return words.items, at
@@ -366,7 +473,7 @@ class Interpreter:
         match node.func:
             case ast.Name(id="ptr32"):
                 return [(state, arguments[0])]
-            case ast.Name(id="min" | "max" | "len" | "bytes" | "array" as name):
+            case ast.Name(id="min" | "max" | "len" | "bytes" | "bytearray" | "array" as name):
                 return [(state, builtin(name, [self._array(value, state) for value in arguments]))]
             case ast.Name(id=name) if name in self.functions:
                 return self.call(name, arguments, state)
@@ -378,14 +485,13 @@ class Interpreter:
     def _contract(self, node: ast.Call, arguments: list[Value], state: State) -> Value:
         """A call that is not followed: its arguments are held to what its own proof takes for granted."""
         if isinstance(node.func, ast.Attribute):
-            owner = self._path(node.func.value, state)
-            name = f"{owner}.{node.func.attr}"
-            state.update({path: value for path, value in self.fields.items() if path.startswith(owner + ".")})
+            name = f"{self._path(node.func.value, state)}.{node.func.attr}"
         else:
             name = text_of(node.func) if text_of(node.func) not in state else self._path(node.func, state)
         if name not in self.rules.contracts:
             raise Unknown(f"call: {text_of(node)}")
         self.unused.discard(name)
+        state.update(self.others)
         wanted, result = self.rules.contracts[name]
         for value, wide in zip(arguments, wanted, strict=True):
             if wide is not None and not fits(value, wide):

@@ -63,9 +63,13 @@ class Invariant:
     def misses(self, state: State) -> list[str]:
         """What of a state lies outside."""
         told = [f"{path} is not declared" for path in state if path.startswith("self.") and path not in self.fields]
-        told += [miss for path, wide in self.fields.items() for miss in _misses(path, state.get(path), wide)]
-        if not told and not any(all(fits(state[p], wide) for p, wide in case.items()) for case in self.cases):
-            told.append(f"no case fits { ({p: state[p] for case in self.cases for p in case}) }")
+        tied = set[str].intersection(*(set(case) for case in self.cases))  # what every case speaks of is left to them
+        wide = {path: value for path, value in self.fields.items() if path not in tied}
+        told += [miss for path, value in wide.items() for miss in _misses(path, state.get(path), value)]
+        if not told and not any(
+            all(p in state and fits(state[p], wide) for p, wide in case.items()) for case in self.cases
+        ):
+            told.append(f"no case fits { ({p: state.get(p) for case in self.cases for p in case}) }")
         return told
 
 
@@ -176,7 +180,9 @@ def exact(value: Value) -> int:
     return low
 
 
-def constant(found: object) -> Interval:
+def constant(found: object) -> Interval | Ref:
+    if isinstance(found, str):
+        return Ref(repr(found))
     if not isinstance(found, int):
         raise Unknown(f"{found!r} is no constant")
     return int(found), int(found)
@@ -199,6 +205,39 @@ def related(node: ast.BinOp, found: Interval, value_of: Callable[[ast.expr], Val
             return found
 
 
+def tables(constants: Mapping[str, object]) -> dict[str, Words]:
+    """A module's own tuples and bytes, as arrays by a name of their own."""
+    found = {name: value for name, value in constants.items() if isinstance(value, bytes | tuple)}
+    return {f"the module's {name}": Words(tuple(map(_item, value))) for name, value in found.items()}
+
+
+def _item(found: object) -> Value:
+    if isinstance(found, int):
+        return int(found), int(found)
+    return Ref(repr(found) if isinstance(found, str) else "an item")
+
+
+def text_in(value: Value) -> str:
+    """The text itself, where it is known."""
+    if not isinstance(value, Ref) or value.path[:1] not in ("'", '"'):
+        raise Unknown(f"{value} is no text that is known")
+    return ast.literal_eval(value.path)
+
+
+def together(a: Ref, b: Ref) -> Ref:
+    """Two texts or two tuples, one behind the other."""
+    return a if a == b == Ref("a tuple") else Ref(repr(text_in(a) + text_in(b)))
+
+
+@cache
+def is_pure(node: ast.AST) -> bool:
+    """Whether a node stores nothing but locals, and calls nothing that might."""
+    parts = list(ast.walk(node))
+    stores = any(isinstance(n, ast.Attribute | ast.Subscript) and not isinstance(n.ctx, ast.Load) for n in parts)
+    calls = {text_of(n.func) for n in parts if isinstance(n, ast.Call)}
+    return not stores and calls <= {"min", "max", "len", "bytes", "bytearray", "array", "ptr32"}
+
+
 def builtin(name: str, arguments: list[Value]) -> Value:
     """A function of the language itself."""
     match name, arguments:
@@ -208,7 +247,7 @@ def builtin(name: str, arguments: list[Value]) -> Value:
             return best(lows), best(highs)
         case "len", [Words(items)]:
             return len(items), len(items)
-        case "bytes", [size]:
+        case "bytes" | "bytearray", [size]:
             return Words(((0, 0),) * exact(size))
         case "array", [Ref("'h'" | "'i'" as kind), Words(items)]:
             return Words(items[:: 2 if kind == "'h'" else 4])

@@ -1,5 +1,7 @@
 """What the proofs of test_small_ints.py take for granted: what may come in, what each class remembers, the lemmas.
 
+Those of the coach and of the cues are in small_int_coach.py.
+
 What may come in: every setting within its schema; every board within what make_board_facts.py lets pass; a session, and
 a time since power-on, of at most 12 days, after which clock.py says itself that times become objects. What the chain of
 filters hands on has its own proof, in test_kernel.py.
@@ -13,15 +15,15 @@ from __future__ import annotations
 import ast
 import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from types import ModuleType, SimpleNamespace
 
 from interval_bounds import Interpreter
-from interval_values import Interval, Invariant, Ref, Rules, State, Value, Words, parse, watched
+from interval_values import Interval, Invariant, Ref, Rules, State, Value, Words, fits, parse, watched
 
-from mmc_core import chain, cue, features, mains, onset, pipeline, settings
-from mmc_core.coach import hold
+from mmc_core import chain, event, features, mains, onset, pipeline, settings
+from mmc_core.coach import outbox
 from mmc_device import calibrate, clock, sampler
 
 BIT: Interval = (0, 1)
@@ -32,6 +34,9 @@ Q3: Interval = (0, 2**19)  # counts/8: |z| < BIAS, which test_kernel.py proves, 
 SUM = 2**14 + 64 + 2  # of magnitudes of a block of at most 64 samples, as features.py scales it
 QUALITY: Interval = (0, 63)
 COUNT: Interval = (-32768, 32767)
+BYTE: Interval = (0, 255)
+SMALL: Interval = (-(2**30), 2**30 - 1)  # whatever bytecode has
+CUE: Interval = (event.CUE_NONE, event.CUE_TIRED)
 FILTERED: Interval = (0, 2 * chain.BIAS - 1)  # a filtered sample + BIAS
 RARE = 2**29  # blocks: 62 days of them
 
@@ -48,9 +53,16 @@ def kernel_words() -> Words:
 def setting_values() -> State:
     """Every number of the schema from low to high; words are texts."""
     return {
-        f"in.settings.{name}": (low, high) if kind == "int" else Ref("a text")
-        for name, kind, low, high, _ in settings.SCHEMA
+        f"in.settings.{name}": (low, high) if isinstance(low, int) and kind == "int" else Ref("a text")
+        for name, kind, low, high, _ in map(settings.find_row, settings.keys(settings.SCHEMA))
     }
+
+
+def outbox_columns(path: str) -> State:
+    """Events of a block, as many as may be, in an outbox that lies at `path`."""
+    widths = {"kinds": BYTE, "channels": BYTE, "reasons": BYTE, "values": COUNT, "thresholds": COUNT, "times": TIME}
+    columns: State = {f"{path}.{name}": Words((width,) * outbox.SIZE) for name, width in widths.items()}
+    return {**columns, f"{path}.count": (0, outbox.SIZE), f"{path}.dropped": (0, RARE)}
 
 
 @dataclass
@@ -64,6 +76,7 @@ class Proof:
     made: Sequence[tuple[str, Sequence[Value]]] = ()  # what establishes the invariant; none: shown elsewhere
     given: Mapping[str, Value] | None = None  # objects that the calls are given
     beside: tuple[str, ...] = ()  # functions of the module that are no part of the hot path
+    returns: Mapping[str, Value] = field(default_factory=dict[str, Value])  # what others may rely on: their contracts
 
     def check(self) -> tuple[list[str], Interpreter]:
         """All that is wrong with the module, and what was found out about it."""
@@ -85,70 +98,35 @@ class Proof:
 
     def _ends(self, machine: Interpreter, state: State, calls: Sequence[tuple[str, Sequence[Value]]]) -> list[str]:
         states: list[State] = [{**state, **(self.given or {})}]
+        told: list[str] = []
         for name, arguments in calls:
-            states = [after for s in states for after, _ in machine.call(name, arguments, s)]
-        return [miss for s in states for miss in self.invariant.misses(s)]
-
-
-def hold_proof() -> Proof:
-    """The sum over `_run` blocks is at most 4095 for each; in a hold the counter is another's and the sum is stale."""
-    top = LEVEL[1]
-    fields: dict[str, Value] = {
-        "self._enter": (50, 1000), "self._keep": (20, 1000), "self._enter_blocks": (10, 300),
-        "self._leave": (20, 1000), "self._leave_blocks": (10, 500), "self._lost_share_pct": (10, 90),
-        "self._lost_blocks": (1, 100), "self._regain_share_pct": (15, 100), "self._regain_blocks": (1, 100),
-        "self._ring": Words((LEVEL,) * 8), "self._ring_sum": (0, 8 * top), "self._ring_at": (0, 7),
-        "self.in_hold": BIT, "self.is_lost": BIT, "self._run": (0, 299), "self._sum": (0, 300 * top),
-        "self._low_run": (0, 500), "self._low_t_samples": TIME, "self._level_q7": (0, 128 * top + 127),
-        "self.kind": (0, 4), "self.value": LEVEL, "self.threshold": LEVEL, "self.reason": (0, 5),
-        "self.t_samples": TIME,
-    }  # fmt: skip
-    idle: list[dict[str, Value]] = [
-        {"self._run": (run, run), "self.in_hold": (0, 0), "self._sum": (0, top * run)} for run in range(1, 300)
-    ]
-    cases: list[dict[str, Value]] = [
-        {"self.in_hold": (0, 0), "self._run": (0, 0)},
-        {"self.in_hold": (1, 1), "self._run": (0, 99), "self._low_run": (0, 499)},
-        *idle,
-    ]
-    # The running level goes 1/128 of the way: pieces of it in which that keeps it within its ends.
-    level = ("self._level_q7", (127, 128 * 129 - 1, 128 * 3967 - 1, 128 * top - 1))
-    rules = Rules(
-        # `_ring_sum` is the sum of the ring: what goes out is subtracted, what comes in is added.
-        known={"self._ring_sum + (fast - ring[at])": (0, 8 * top)},
-        cuts={"level = self._level_q7 >> _LEVEL_SHIFT": level},
-    )
-    return Proof(
-        hold, rules, Invariant(fields, cases),
-        made=[("__init__", [Ref("in.settings")])], given=setting_values(),
-        calls=[[("step", [LEVEL, LEVEL, T_SAMPLES])], [("close", [TIME])], [("reset", [])], [("level", [])]],
-    )  # fmt: skip
-
-
-def cue_proof() -> Proof:
-    fields: dict[str, Value] = {
-        "self._enabled": BIT, "self._rest_samples": (300, 60000), "self._waiting": BIT,
-        "self._last_t_samples": (-1000000, TIME[1]),
-    }  # fmt: skip
-    return Proof(
-        cue, Rules(), Invariant(fields), made=[("__init__", [Ref("in.settings")])], given=setting_values(),
-        calls=[[("hear", [(0, 5)])], [("next", [BIT, T_SAMPLES])], [("reset", [])]],
-    )  # fmt: skip
+            ends = [end for s in states for end in machine.call(name, arguments, s)]
+            states = [after for after, _ in ends]
+            wide = self.returns.get(name)
+            told += [f"{name} gives {value}" for _, value in ends if name in self.returns and not fits(value, wide)]
+        return told + [miss for s in states for miss in self.invariant.misses(s)]
 
 
 def pipeline_proof(channels: int) -> Proof:
     """Between two ticks at most 49 blocks are under way: `write_records` flushes what `step` makes full."""
+    words = 10 * channels
     fields: dict[str, Value] = {
         "self.kernel": Ref("self.kernel"), "self.kernel.channels": (channels, channels),
         "self.kernel.out": Words((Ref("kernel.words"),) * channels), "kernel.words": kernel_words(),
-        "self.target": (0, channels - 1), "self.scored": BIT, "self.cues": (0, RARE), "self._raw": BIT,
-        "self.hold": Ref("self.hold"), "self.hold.kind": (0, 4), "self.hold.value": LEVEL,
-        "self.hold.threshold": LEVEL, "self.hold.reason": (0, 5), "self.hold.t_samples": TIME,
-        "self.cue": Ref("self.cue"), "self._values": Words((LEVEL,) * (10 * channels)),
+        "self.coach": Ref("self.coach"), "self.coach.outbox": Ref("self.coach.outbox"),
+        **outbox_columns("self.coach.outbox"), "self.coach.motion": Ref("self.coach.motion"),
+        "self.coach.motion.speed_dps": SMALL, "self.cue": Ref("self.cue"), "self.cue.channel": BYTE,
+        "self.cue.value": COUNT, "self.cue.threshold": COUNT, "self.cues": (0, RARE), "self._raw": BIT,
+        "self._imu": None, "self._tail": Words(()), "self._values": Words((LEVEL,) * words),
         "self._readings": Words(((-2048, 4095),) * 20), "self._frame_t": TIME, "self._imu_t": TIME,
         "self._blocks": (0, 49), "self._motor": (0, 2**10 - 1), "self._quality": (0, 2 ** (4 * channels) - 1),
-        "self._imu_blocks": (0, 49), "self._imu_motor": (0, 2**5 - 1), "self._event": BIT, "self._cue": (0, 1),
+        "self._imu_blocks": (0, 49), "self._imu_motor": (0, 2**5 - 1), "self._cue": CUE,
     }  # fmt: skip
+    tails = [Words(()), Words((COUNT,) * (words + pipeline.RAW_IMU_WORDS))]  # only raw logging needs one
+    cases: list[dict[str, Value]] = [
+        {"self._raw": (raw, raw), "self._tail": tail, "self._imu": imu}
+        for raw, tail in enumerate(tails) for imu in (None, Ref("in.imu"))
+    ]  # fmt: skip
     rules = Rules(
         # A frame begins where its blocks do, a gap lies within the session, cues are rare: all by the clock's limit.
         known={
@@ -156,20 +134,23 @@ def pipeline_proof(channels: int) -> Proof:
             "t_samples + lost_samples": TIME,
             "self.cues + 1": (0, RARE),
         },
-        keep=("self._blocks", "self._imu_blocks", "bit"),
+        keep=("self._raw", "self._imu", "self._blocks", "self._imu_blocks", "bit"),
         contracts={
             "self.kernel.process": ((None, BIT, (0, 15)), None),
-            "self.hold.step": ((LEVEL, LEVEL, T_SAMPLES), BIT),  # what hold_proof takes for granted
-            "self.hold.close": ((TIME,), BIT),
-            "self.cue.hear": (((0, 5),), None),
-            "self.cue.next": ((BIT, T_SAMPLES), (0, 1)),
+            # Calls to the coach are not followed; what its questions compute has proofs in small_int_coach.py.
+            "self.coach.step": ((None, None, T_SAMPLES, BIT), None),
+            "self.coach.close": ((TIME,), None),
+            "self.coach.hear_cue": (((1, CUE[1]), T_SAMPLES), None),
+            "self.cue.hear": (((0, outbox.SIZE - 1),), None),  # what cue_proof takes for granted
+            "self.cue.next": ((BIT, T_SAMPLES, SMALL), CUE),
             "in.write": ((None, None, None, None), None),
         },
     )
     block, write, imu = Ref("in.block"), Ref("in.write"), Ref("in.imu")
     records = ("write_records", [write, block, T_SAMPLES, BIT])
     return Proof(
-        pipeline, rules, Invariant(fields), given={"in.imu": Words((COUNT,) * 6)},
+        pipeline, rules, Invariant(fields, cases),
+        given={"in.imu": Words((COUNT,) * 6), "in.block": Words((COUNT,) * words)},
         beside=("__init__", "to_q3", "to_nanovolt"),  # once a session, and what they make is checked as it is
         calls=[
             [("step", [block, T_SAMPLES, imu, BIT, (0, 15)]), records],
@@ -361,7 +342,7 @@ def onset_proof(channels: int) -> Proof:
     return Proof(onset, rules, Invariant(viper_words(channels)), calls=calls, given=viper_given(channels))
 
 
-PROOFS: dict[str, Callable[[], Proof]] = {"hold": hold_proof, "cue": cue_proof, "clock": clock_proof}
+PROOFS: dict[str, Callable[[], Proof]] = {"clock": clock_proof}
 for _channels in range(1, 5):
     for _make in (pipeline_proof, calibrate_proof, mains_proof, sampler_proof):
         PROOFS[f"{_make.__name__[:-6]} of {_channels}"] = partial(_make, _channels)

@@ -17,8 +17,9 @@ NAMES = (
     "hold_enter_pct", "hold_keep_pct", "hold_enter_ms", "hold_leave_pct", "hold_leave_ms",
     "lost_share_pct", "lost_ms", "regain_share_pct", "regain_ms",
 )  # fmt: skip
-RANGES = {row[0]: (row[2], row[3]) for row in settings.SCHEMA if row[0] in NAMES}
-DEFAULTS = {row[0]: row[4] for row in settings.SCHEMA if row[0] in NAMES}
+ROWS = [settings.find_row(name) for name in NAMES]
+RANGES = {row[0]: (row[2], row[3]) for row in ROWS}
+DEFAULTS = {row[0]: row[4] for row in ROWS}
 assert set(RANGES) == set(NAMES)
 
 

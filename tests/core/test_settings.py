@@ -29,7 +29,7 @@ named_values = st.sampled_from(ALL).flatmap(lambda name: st.tuples(st.just(name)
 
 
 def test_names_are_the_schema_and_four_channels() -> None:
-    assert len(ALL) == len(set(ALL)) == len(settings.SCHEMA) + 4 * len(settings.CHANNEL_SCHEMA)
+    assert len(ALL) == len(set(ALL)) == settings.SCHEMA.count("\n") + 4 * settings.CHANNEL_SCHEMA.count("\n")
     assert ALL[0] == "wearer" and "ch0_muscle" in ALL and "ch3_calibrated_utc_s" in ALL
 
 

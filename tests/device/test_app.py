@@ -91,7 +91,7 @@ def test_autostart_after_calibration(tmp_path: Path) -> None:
     wearable = worn(tmp_path / "a", make_body([RESTING, strong], steps), calibrated=False)
     assert wearable.ask(message.CONTROL, message.VERB_CALIBRATE, 1) == [message.OK]
     wearable.run(40_000, lambda: wearable.app.activity == message.ACTIVITY_RECORDING)
-    assert wearable.app.activity == message.ACTIVITY_RECORDING and wearable.app._pipeline.scored
+    assert wearable.app.activity == message.ACTIVITY_RECORDING and wearable.app._pipeline.coach.scored
 
 
 @pytest.mark.parametrize("when", ["before", "while preparing"])
@@ -183,7 +183,7 @@ def test_each_loss_is_buzzed_and_logged(tmp_path: Path) -> None:
         assert cue[0] == lost[0]
     ons, offs = of(event.EVENT_MOTOR_ON), of(event.EVENT_MOTOR_OFF)
     assert len(ons) == len(offs) == 1 + 4 * 2  # the begin, then two pulses each
-    assert {values[3] for values in offs} == {150} and {values[3] for values in ons} == {80}
+    assert {values[3] for values in offs} == {150, 300} and {values[3] for values in ons} == {80}
     end = next(values for kind, values, _ in records(wearable.pull(1)) if kind == record.END)
     assert end[4] == 4
 

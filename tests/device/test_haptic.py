@@ -60,23 +60,54 @@ def run(haptic: Haptic, driver: Driver, start_ms: int, end_ms: int) -> list[tupl
     return found
 
 
-@pytest.mark.parametrize(
-    ("pattern", "pulses"), [(event.CUE_ENGAGE, 3), (event.CUE_START, 1), (event.CUE_STOP, 2), (event.CUE_ERROR, 5)]
-)
+# Lengths of pulses and of the gaps between them, ms.
+PATTERNS = {
+    event.CUE_START: [300],
+    event.CUE_STOP: [300, 150, 300],
+    event.CUE_ERROR: [150, 100, 150, 100, 150, 100, 150, 100, 150],
+    event.CUE_SQUEEZE: [60, 60, 60, 60, 60],
+    event.CUE_LEAK: [60, 60, 300],
+    event.CUE_DRIFT: [300, 60, 60],
+    event.CUE_TICK: [60],
+    event.CUE_MILESTONE: [60, 60, 60],
+    event.CUE_TIRED: [600, 200, 600],
+}
+
+
+def switches(lengths: list[int], start_ms: int = 1000) -> list[tuple[int, bool]]:
+    """When the motor goes on and off; on 10-ms ticks a length that is no multiple ends at the next one."""
+    found, at = [(start_ms, True)], start_ms
+    for number, length in enumerate(lengths):
+        at += -(-length // 10) * 10
+        found.append((at, number % 2 == 1))
+    return found
+
+
 @pytest.mark.parametrize(("pulse_ms", "gap_ms"), [(150, 100), (60, 50), (500, 500), (125, 75)])
-def test_pulses_and_gaps_are_exact(pattern: int, pulses: int, pulse_ms: int, gap_ms: int) -> None:
-    """On 10-ms ticks: a length that is no multiple ends at the next tick."""
+def test_engage_is_as_the_settings_say(pulse_ms: int, gap_ms: int) -> None:
     driver = Driver()
     haptic, _ = make(driver, cue_pulses=3, cue_pulse_ms=pulse_ms, cue_gap_ms=gap_ms)
-    haptic.play(pattern, 1000)
+    haptic.play(event.CUE_ENGAGE, 1000)
     assert driver.is_on  # at once, not at the next tick
-    up = lambda ms: -(-ms // 10) * 10  # noqa: E731
-    wanted = []
-    for n in range(pulses):
-        begin = 1000 + n * (up(pulse_ms) + up(gap_ms))
-        wanted += [(begin, True), (begin + up(pulse_ms), False)]
-    assert [(1000, True), *run(haptic, driver, 1010, 8000)] == wanted
-    assert driver.strengths == [80] * pulses
+    assert [(1000, True), *run(haptic, driver, 1010, 8000)] == switches([pulse_ms, gap_ms, pulse_ms, gap_ms, pulse_ms])
+    assert driver.strengths == [80] * 3
+
+
+@pytest.mark.parametrize("pattern", PATTERNS)
+def test_every_other_pattern_is_exact_whatever_the_settings(pattern: int) -> None:
+    driver = Driver()
+    haptic, _ = make(driver, cue_pulse_ms=500, cue_gap_ms=500)
+    haptic.play(pattern, 1000)
+    assert [(1000, True), *run(haptic, driver, 1010, 8000)] == switches(PATTERNS[pattern])
+
+
+def test_patterns_differ_and_can_be_felt() -> None:
+    """Pulses of at least 60 ms, gaps of at least 50; every cue has one, and no two are alike."""
+    names = {value for name, value in vars(event).items() if name.startswith("CUE_") and value}
+    assert names == PATTERNS.keys() | {event.CUE_ENGAGE}
+    assert len({tuple(lengths) for lengths in PATTERNS.values()} | {(150, 100, 150)}) == len(names)
+    for lengths in PATTERNS.values():
+        assert min(lengths[::2]) >= 60 and min(lengths[1::2], default=50) >= 50
 
 
 def test_nothing_to_play() -> None:
@@ -117,7 +148,7 @@ def test_stop_ends_everything() -> None:
     assert not driver.is_on and haptic.pulse_ms == 70
     assert run(haptic, driver, 80, 3000) == []
     haptic.play(event.CUE_START, 3000)
-    assert run(haptic, driver, 3010, 4000) == [(3150, False)]
+    assert run(haptic, driver, 3010, 4000) == [(3300, False)]
 
 
 def test_a_new_pattern_replaces_the_rest_of_the_old() -> None:
@@ -126,7 +157,7 @@ def test_a_new_pattern_replaces_the_rest_of_the_old() -> None:
     haptic.play(event.CUE_ENGAGE, 0)
     haptic.tick(50)
     haptic.play(event.CUE_START, 50)  # one pulse behind the one that runs
-    assert run(haptic, driver, 60, 3000) == [(150, False), (250, True), (400, False)]
+    assert run(haptic, driver, 60, 3000) == [(150, False), (250, True), (550, False)]
 
 
 def test_new_settings_hold_for_the_next_pulse() -> None:

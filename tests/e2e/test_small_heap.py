@@ -26,7 +26,7 @@ TIMEOUT_S = 60.0
 @pytest.mark.e2e
 def test_calibrate_train_and_pull_in_110_kib(tmp_path, mpy32):
     tree, state = tmp_path / "tree", tmp_path / "state"
-    mpy.compile_tree(tree, heap.sources(), "x86")
+    mpy.compile_tree(tree, heap.sources(), "x86", heap.MAIN.read_text())
     shutil.copy(ROOT / "firmware/main.py", tree / "main.py")
     (state / "config").mkdir(parents=True)
     body.write_scenario("holds", state / "body.bin", 1)

@@ -105,7 +105,7 @@ def test_rows_by_number() -> None:
 
 def test_every_setting_and_every_event_has_a_meaning() -> None:
     meanings = schema.setting_meanings()
-    assert set(meanings) == {row[0] for row in settings.SCHEMA + settings.CHANNEL_SCHEMA}
+    assert set(meanings) == {*settings.keys(settings.SCHEMA), *settings.keys(settings.CHANNEL_SCHEMA)}
     assert all(len(text) > 8 for text in meanings.values())
     assert meanings["cue_pulse_ms"] == "length of one pulse of the motor"
     found = schema.constants(schema.source_of("mmc_core.event"))

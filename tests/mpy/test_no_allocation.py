@@ -23,6 +23,7 @@ config = Settings()
 config.put("ch0_reference_nv", 400000)
 config.put("ch0_reference_kind", "mvc")
 config.put("cue_rest_ms", 300)
+config.put("cue_fade", "off")
 pipeline = Pipeline(config, board_facts)
 blocks = [array("h", [0] * 40) for _ in range(4)]
 for i in range(40):
@@ -30,8 +31,9 @@ for i in range(40):
     blocks[1][i] = 16383  # the rail
     blocks[2][i] = 1200 if i & 8 else -1200  # a hold
     blocks[3][i] = 4 if i & 8 else -4  # rest
-reading = array("h", [4096, -32768, 32767, 32767, -32768, 32767])
-events = [0] * 8
+wild = array("h", [4096, -32768, 32767, 32767, -32768, 32767])
+still = array("h", [4096, 0, 0, 0, 0, 0])
+events = [0] * 32
 cues = 0
 
 def nothing(kind, values, tail=None, count=0):
@@ -45,10 +47,11 @@ def run():
         block = blocks[2] if step % 500 < 200 else blocks[3] if step % 500 < 400 else blocks[step & 1]
         busy = step % 97 < 10
         micropython.heap_lock()
-        cue = pipeline.step(block, t, reading, busy)
+        cue = pipeline.step(block, t, still if step % 500 < 400 else wild, busy)
         micropython.heap_unlock()
-        if pipeline._event:
-            events[pipeline.hold.kind] += 1
+        box = pipeline.coach.outbox
+        for i in range(box.count):
+            events[box.kinds[i]] += 1
         cues += cue != 0
         pipeline.write_records(nothing, block, t, busy)
 
@@ -140,7 +143,7 @@ def play(name, reference_nv, samples):
             micropython.heap_lock()
             pipeline.step(block, t, reading, False)
             micropython.heap_unlock()
-            events += pipeline._event
+            events += pipeline.coach.outbox.count
             pipeline.write_records(nothing, block, t, False)
     print(name, events)
 

@@ -88,6 +88,6 @@ def test_three_executors_write_the_same_bytes(tmp_path, mpy32, mpy64, log_mode):
     assert run_micropython(mpy32, prepare(tmp_path / "mpy32", log_mode), tree) == plain
     assert run_micropython(mpy64, prepare(tmp_path / "mpy64", log_mode), tree) == plain
     compiled = tmp_path / "compiled"  # as a board gets it: constants folded in, .mpy
-    mpy.compile_tree(compiled, heap.sources(), "x86")
+    mpy.compile_tree(compiled, heap.sources(), "x86", heap.MAIN.read_text())
     shutil.copy(tree / "main.py", compiled)
     assert run_micropython(mpy32, prepare(tmp_path / "folded", log_mode), compiled) == plain

@@ -64,6 +64,7 @@ STAGES = (
     "mains",
     "coach",
     "coach.*",
+    "coach.team",
     "cue",
     "record",
     "page",
@@ -135,7 +136,7 @@ def _stage(module: str) -> int:
     name = module.removeprefix("mmc_core").removeprefix(".")
     if not name:
         return -1
-    listed = "coach.*" if name.startswith("coach.") else name
+    listed = "coach.*" if name.startswith("coach.") and name not in STAGES else name
     return STAGES.index(listed) if listed in STAGES else len(STAGES)
 
 

@@ -42,5 +42,5 @@ class Outbox:
         self.values[at] = max(-32768, min(32767, value))
         self.thresholds[at] = max(-32768, min(32767, threshold))
         self.reasons[at] = reason
-        self.times[at] = t_samples
+        self.times[at] = max(0, t_samples)  # what began before the session began with it
         self.count = at + 1

@@ -1,0 +1,161 @@
+"""`mmc-host program`: exercises, shipped or your own: look at them, check them, take them to the wearable."""
+
+from typing import TYPE_CHECKING, Any
+
+import rich_click as click
+
+from mmc_host.terminal import connected, json_option, port_option, print_json, print_table, say
+
+if TYPE_CHECKING:
+    from mmc_host.programs import Exercise
+    from mmc_host.programs.keys import Key
+
+
+@click.group("program")
+def command() -> None:
+    """Exercise programs: muscles and their roles, holds or repetitions, cues, when to stop."""
+
+
+@command.command("list")
+@json_option
+def list_(as_json: bool) -> None:
+    """List the programs that come with mmc-host."""
+    from mmc_host.programs import load, shipped
+    from mmc_host.programs.exercise import dose_text
+
+    found = [load(name) for name in shipped()]
+    if as_json:
+        print_json([_entry(exercise) for exercise in found])
+        return
+    rows = [(one.stem, one.mode, dose_text(one), _muscle(one, one.target_channel)) for one in found]
+    print_table(["program", "mode", "what to do", "target"], rows)
+
+
+@command.command("show")
+@click.argument("name", metavar="NAME|FILE")
+@json_option
+def show(name: str, as_json: bool) -> None:
+    """Show a program: muscles, every value with its meaning, what is known about it."""
+    from mmc_host.programs import load
+    from mmc_host.programs.exercise import dose_text, progress_text
+    from mmc_host.programs.keys import number_keys
+
+    exercise = load(name)
+    if as_json:
+        print_json(_entry(exercise))
+        return
+    say(f"{exercise.name}: {exercise.mode}, {dose_text(exercise)}")
+    for text in (exercise.description, exercise.evidence):
+        say()
+        say(text)
+    say()
+    channels = enumerate(exercise.channels)
+    print_table(["channel", "role", "muscle"], [(at, one.role, _muscle(exercise, at)) for at, one in channels])
+    say()
+    keys = [key for key in number_keys().values() if exercise.applies(key.name)]
+    print_table(
+        ["key", "value", "meaning"], [(key.name, _shown(exercise.value(key.name)), _meaning(key)) for key in keys]
+    )
+    if exercise.applies("progress_step_pct"):
+        say()
+        say(f"progress: {progress_text(exercise)}")
+
+
+@command.command("keys")
+@json_option
+@click.option("--markdown", is_flag=True, help="Print the table of docs/programs.md.")
+def keys_(as_json: bool, markdown: bool) -> None:
+    """List the keys of a program's file, with range, default and meaning; no wearable is needed."""
+    from mmc_host.programs.keys import all_keys, key_table
+
+    if markdown:
+        say(key_table(), end="")
+    elif as_json:
+        print_json(
+            [
+                {"name": name, "unit": key.unit, "range": key.range_text, "default": default, "meaning": key.meaning}
+                for name, key, default in all_keys()
+            ]
+        )
+    else:
+        rows = [(name, key.range_text, _shown(default), _meaning(key)) for name, key, default in all_keys()]
+        print_table(["key", "range", "default", "meaning"], rows)
+
+
+@command.command("check")
+@click.argument("file", metavar="FILE|NAME")
+def check(file: str) -> None:
+    """Check a program's file: every problem with its line, what is allowed, and what was probably meant."""
+    from mmc_host.programs import load
+    from mmc_host.programs.checking import notes
+    from mmc_host.programs.compiling import compile_program
+
+    exercise = load(file)
+    size = len(compile_program(exercise))
+    for note in notes(exercise):
+        say(f"{file}: note: {note}")
+    say(f"{file}: good: {exercise.name}, {size} bytes for the wearable")
+
+
+@command.command("push")
+@click.argument("name", metavar="NAME|FILE")
+@port_option
+def push(name: str, port: str | None) -> None:
+    """Set the wearable up for a program, as far as its settings go; says what is not taken over."""
+    from mmc_core.settings import validate
+    from mmc_host.programs import load
+    from mmc_host.programs.checking import notes
+    from mmc_host.programs.compiling import device_settings, left_behind
+
+    exercise = load(name)
+    wanted = {key: validate(key, value) for key, value in device_settings(exercise).items()}
+    with connected(port) as device:
+        has = device.settings()
+        changed = {key: value for key, value in wanted.items() if has.get(key) != value}
+        for key, value in changed.items():
+            device.put_setting(key, value)
+            say(f"{key} = {value}")
+    say(f"{exercise.name}: {len(changed)} of {len(wanted)} settings changed, the others were so already")
+    moved = sorted({key[2] for key in changed if key[:2] == "ch" and key[3:] in ("_muscle", "_side")})
+    if moved:
+        channels = f"channel{'s' if len(moved) > 1 else ''} {', '.join(moved)}"
+        say(f"new muscle or side on {channels}: what 100 % is has to be found anew, with: mmc-host calibrate")
+    if not exercise.numbers["cues"]:
+        say("all cues are off now, as this program wants it, until another program or `mmc-host settings set`")
+    for note in notes(exercise):
+        say(f"note: {note}")
+    say("not taken over, because this firmware stores no programs yet; keep to it yourself:")
+    for line in left_behind(exercise):
+        say(f"    {line}")
+
+
+def _entry(exercise: "Exercise") -> dict[str, Any]:
+    """Return a program as JSON has it: every key, given or not."""
+    from mmc_host.programs.compiling import compile_program
+    from mmc_host.programs.keys import number_keys
+
+    return {
+        "program": exercise.stem,
+        "name": exercise.name,
+        "description": exercise.description,
+        "evidence": exercise.evidence,
+        **{name: exercise.value(name) for name in number_keys() if exercise.applies(name)},
+        "channel": [{"role": one.role, "muscle": one.muscle, "side": one.side} for one in exercise.channels],
+        "bytes": len(compile_program(exercise)),
+    }
+
+
+def _muscle(exercise: "Exercise", channel: int) -> str:
+    found = exercise.channels[channel]
+    muscle = found.muscle or "as the settings say"
+    return muscle if found.side == "not stated" else f"{muscle}, {found.side}"
+
+
+def _meaning(key: "Key") -> str:
+    return key.meaning if key.unit == "-" else f"[{key.unit}] {key.meaning}"
+
+
+def _shown(value: int | str | list[str] | None) -> str:
+    if value is None:
+        return "must be given"
+    return (", ".join(value) or "none") if isinstance(value, list) else str(value)
