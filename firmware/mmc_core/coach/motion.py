@@ -1,6 +1,6 @@
 """How does the wearer move: still or not, how far from a marked pose, and where along which axis?
 
-In:    every 10-ms block with a reading: six counts ax ay az gx gy gz, and the sample counter as time
+In:    every 10-ms block with a reading: six counts ax ay az gx gy gz
 Out:   after `step`: is_still, speed_dps, drift_deg10; for cycle.py: `at` and `rate` along the axis of movement
 State: six smoothed signals, the axis, a marked pose
 Cost:  nothing allocated; two loops over six signals; all inside 31 bits, because what is added up is clamped
@@ -17,12 +17,10 @@ from array import array
 
 from mmc_core.compat import const
 
-DELAY_MS = const(140)  # of `at` behind the movement
-
-_SMOOTH = const(3)  # shift of each of two low-passes in a row
+_SMOOTH = const(3)  # shift of each of two low-passes in a row: 140 ms behind, together
 _FORGET = const(12)  # shift of what the turned angle forgets: 41 s
 _LEAK = const(14)  # and the place along the axis: 160 s
-_AXIS = const(7)  # shift of the axis: 1.3 s of movement
+_AXIS = const(8)  # shift of the axis: 2.6 s of movement
 _STILL_DPS = const(12)  # slower than this is calm
 _QUIET_DPS = const(4)  # slower than this does not add up
 _MOVE_DPS = const(18)  # faster than this no longer
@@ -66,7 +64,7 @@ class Motion:
         self._project()
 
     def _smooth(self, imu):
-        first, now, turned, rates = self._first, self.now, self._turned, self._rates
+        first, now = self._first, self.now
         for i in range(6):
             x = imu[i]
             if i < 3:
@@ -75,18 +73,18 @@ class Motion:
                 if x:
                     self._has_gyro = True
                 if not self._is_quiet:
-                    x += turned[i - 3]
+                    x += self._turned[i - 3]
                     x -= x >> _FORGET
                     if not -self._most_turned < x < self._most_turned:
                         x = clamp(x, self._most_turned)
-                    turned[i - 3] = x
-                x = turned[i - 3] * self._rad_q24 >> 10
+                    self._turned[i - 3] = x
+                x = self._turned[i - 3] * self._rad_q24 >> 10
             y = first[i]
             first[i] = y = y + ((x - y) >> _SMOOTH)
             x = now[i]
             now[i] = x = x + ((y - x) >> _SMOOTH)
             x = (y - x) >> 2
-            rates[i] = x if -_MOST < x < _MOST else clamp(x, _MOST)
+            self._rates[i] = x if -_MOST < x < _MOST else clamp(x, _MOST)
 
     def _judge(self, imu):
         first, now = self._first, self.now

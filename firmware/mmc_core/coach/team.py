@@ -215,6 +215,8 @@ class Coach:
             self._effort.close(t_samples)
             if self._effort.rep:
                 self._take_effort(t_samples)
+        self._cycle.close()
+        self._take_movement(t_samples)
         if self._last_t >= 0:
             self._end_set(t_samples)
 
