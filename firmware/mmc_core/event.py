@@ -15,7 +15,7 @@ EVENT_CUE = const(5)  # a cue was given: value and threshold are what decided, r
 EVENT_MOTOR_ON = const(6)  # the motor started: value is the strength in percent
 EVENT_MOTOR_OFF = const(7)  # the motor stopped: value is how long it ran, in ms
 EVENT_REP_START = const(8)  # a movement began that may be a repetition; time of its beginning, told later
-EVENT_REP_TURN = const(9)  # it turned: value is how far it went (motion: degrees; effort: peak in permille)
+EVENT_REP_TURN = const(9)  # it turned: value is the muscle's peak in it
 EVENT_REP_END = const(10)  # it ended: value is how long it took in ms, threshold how long it stood at the turn
 EVENT_REP = const(11)  # a repetition counts: value is its number in this set
 EVENT_REP_DISPUTED = const(12)  # motion and muscle do not agree: reason says who saw it alone
@@ -36,7 +36,7 @@ EVENT_SQUEEZE = const(27)  # at the turn of a repetition its peak is below what 
 EVENT_PROBE = const(28)  # a unit without cues begins, to see what has been learnt: value is its number
 EVENT_MILESTONE = const(29)  # half of the set, its last repetition, the hold's time is up: value is how far it is
 EVENT_ENGAGEMENT = const(30)  # of a set: value is how much of it was with the muscle, permille
-EVENT_SET = const(26)  # a set ended: value is its repetitions or seconds of hold, threshold what was asked for
+EVENT_SET = const(26)  # a set ended: value is its repetitions, threshold its seconds of hold
 
 REASON_ENTER = const(1)  # above the enter threshold
 REASON_LEAVE = const(2)  # below the leave threshold

@@ -10,8 +10,8 @@ Why:    a compiler of MicroPython folds `NAME = const(1)` within one module only
 Rules: a public constant stands at the top of its module as `NAME = const(...)` with a value made of literals and of
 constants before it; others take it as `module.NAME` or by `from module import NAME`, and bind neither name anew. What
 begins with an underscore is a class's or a module's own. A parameter that anybody names in a call keeps its name, and
-so does whatever is called like something of Python's or MicroPython's own, or is said by code outside. Lines keep their
-numbers, so that a traceback on the device points into the source.
+so does whatever is called like something of Python's or MicroPython's own, or is said by code outside. The .mpy
+have no numbers of lines, which took 2 KB; in what mpy-cross is given they are those of the source, for its messages.
 """
 
 from __future__ import annotations

@@ -36,7 +36,7 @@ class Workout:
         if kind == record.EVENT:
             self.log.append(values)
 
-    def live(self, levels: np.ndarray, angles_deg: np.ndarray | None = None) -> None:
+    def live(self, levels: np.ndarray, angles_deg: np.ndarray | None = None, lead_off: int = 0) -> None:
         """Rectified means of the four channels in microvolt, a row for every 10 ms; the arm's angle where it moves."""
         self.seed += 1
         carrier = noise(len(levels) / 100, [1, 1, 1, 1], self.seed).astype(float)
@@ -50,7 +50,7 @@ class Workout:
                 imu = array("h", [*gravity, 0, 0, round(max(-2000, min(2000, turn)) * 16)])
             self.t += 10
             block = array("h", rows.tobytes())
-            self.pipeline.step(block, self.t, imu, False)
+            self.pipeline.step(block, self.t, imu, False, lead_off)
             self.pipeline.write_records(self.write, block, self.t, False)
 
     def told(self, kind: int) -> list[tuple[int, ...]]:
@@ -104,6 +104,18 @@ def test_going_through_the_motions_is_called_passive() -> None:
     workout.live(level(25))
     assert len(workout.told(event.EVENT_PASSIVE)) == 8
     assert [values[3] for values in workout.told(event.EVENT_ENGAGEMENT)] == [0]
+
+
+def test_a_muscle_that_nobody_sees_is_not_called_passive() -> None:
+    """The same movement with the electrode off: repetitions are counted, nothing is scored from what is not there."""
+    workout = Workout()
+    workout.live(level(3))
+    for _ in range(8):
+        levels, angles = rep(2.0)
+        workout.live(levels, angles, lead_off=1)
+    workout.live(level(25))
+    assert [values[3] for values in workout.told(event.EVENT_REP)] == list(range(1, 9))
+    assert workout.told(event.EVENT_PASSIVE) == [] and workout.told(event.EVENT_ENGAGEMENT) == []
 
 
 def test_a_weak_top_is_told_at_the_turn_and_cued() -> None:

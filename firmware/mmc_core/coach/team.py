@@ -65,7 +65,7 @@ class Coach:
         self._attention = Attention(settings, box, target)
         self._tops = array("h", bytes(2 * _SURE))  # of the muscle in the latest movements
         self._moves = 0  # that ended
-        self._top = 0  # of the one under way
+        self._top = -1  # of the one under way; -1: the muscle was not seen
         self._sensor_t = -_SENSOR_GONE
         self._hold_t = 0
         self._is_up = False  # a contraction is under way
@@ -170,7 +170,7 @@ class Coach:
     def _take_movement(self, t_samples):
         found = self._cycle
         if found.rep == cycle.STARTED:
-            self._top = 0
+            self._top = -1
         elif found.rep == cycle.ENDED:
             self._tops[self._moves % _SURE] = self._top
             self._moves += 1
@@ -179,7 +179,9 @@ class Coach:
             self._by_motion += sure
             self._last_t = t_samples
             while sure:
-                self._attention.end_rep(self._tops[(self._moves - sure) % _SURE], t_samples)
+                top = self._tops[(self._moves - sure) % _SURE]
+                if top >= 0:
+                    self._attention.end_rep(top, t_samples)
                 sure -= 1
             self._count(event.REASON_MOTION, t_samples)
 
