@@ -54,7 +54,7 @@ GRID_S = 0.01
 REPLACED_AT = 0.6  # of the longest hold: from here on the muscle is silent
 LATEST_S = 1.0  # a loss that is told later than this was not seen
 TIMEOUT_S = 120.0
-# Questions of the coach, each with the tool that asks it of recordings; motion is asked where there is no EMG.
+# Questions of the coach, each with the tool that asks it of recordings.
 COACH: dict[str, Any] = {
     "effort": truth_effort, "motion": truth_motion, "balance": truth_balance, "fatigue": truth_fatigue,
 }  # fmt: skip
@@ -232,11 +232,10 @@ def judge(path: Path, micropython: Path, seed: int) -> Figures:
 def _judge(path: Path, micropython: Path, seed: int) -> Figures:
     """Decide by the arrays what the file is, and compare."""
     arrays = truth_kernel.load(path)
+    coach = {name: found for name, tool in COACH.items() if (found := tool.judge(path, arrays))}
     if "emg" not in arrays:
-        found = truth_motion.judge(path, arrays) if "imu" in arrays else {}
-        return {"kind": "skipped", "reason": "no EMG", "coach": {"motion": found} if found else {}}
+        return {"kind": "skipped", "reason": "no EMG", "coach": coach}
     kernel = truth_kernel.judge(path, arrays)
-    coach = {name: tool.judge(path, arrays) for name, tool in COACH.items() if name != "motion"}
     return {**_judge_device(path, arrays, micropython, seed), "kernel": kernel, "coach": coach}
 
 

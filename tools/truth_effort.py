@@ -181,7 +181,9 @@ def timing(reps: list[Rep], arrays: Arrays) -> Figures:
 
 
 def judge(path: Path, arrays: Arrays) -> Figures:
-    """Everything that this file's arrays allow to be said of the detector."""
+    """Everything that this file's arrays allow to be said of the detector; nothing without EMG."""
+    if "emg" not in arrays:
+        return {}
     told = follow(levels(path, arrays))
     true = true_count(arrays)
     found: Figures = {"rep_kind": kind_of(arrays), "reps_told": told.confirmed, "reps_provisional": len(told.reps)}
@@ -339,14 +341,10 @@ def main() -> int:
     if not arguments.data:
         print("truth_effort: skipped: no recordings; name their folder with --data DIR or MMC_DATA")
         return 0
-    rows: list[Figures] = []
-    for path in sorted(Path(arguments.data).glob("*.npz")):
-        arrays = truth_kernel.load(path)
-        if "emg" in arrays:
-            rows.append(judge(path, arrays))
-            cells = [f"{key} {_shown(value)}" for key, value in rows[-1].items()]
-            print(f"{path.stem:24} " + "  ".join(cells))
-    for kind, row in summarise(rows).items():
+    files = truth_kernel.judge_all(Path(arguments.data), judge)
+    for name, (_, row) in files.items():
+        print(f"{name:24} " + "  ".join(f"{key} {_shown(value)}" for key, value in row.items()))
+    for kind, row in summarise([row for _, row in files.values()]).items():
         print(f"\n{kind}")
         for key, value in row.items():
             print(f"  {key:32} {_shown(value)}")

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import itertools
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,13 @@ def load(path: Path) -> Arrays:
     """A recording's arrays."""
     with np.load(path, allow_pickle=False) as archive:
         return {name: archive[name] for name in archive.files}
+
+
+def judge_all(data: Path, judge: Callable[[Path, Arrays], Figures]) -> dict[str, tuple[Arrays, Figures]]:
+    """Arrays and figures, by name, of every recording of which a tool has something to say."""
+    every = ((path, load(path)) for path in sorted(data.glob("*.npz")))
+    judged = ((path.stem, arrays, judge(path, arrays)) for path, arrays in every)
+    return {name: (arrays, row) for name, arrays, row in judged if row}
 
 
 def target_of(arrays: Arrays) -> int:
@@ -197,7 +205,9 @@ def envelope_error(counts: NDArray[np.int16], words: Words, is_rest: bool) -> Fi
 
 
 def judge(path: Path, arrays: Arrays) -> Figures:
-    """Everything that this file's arrays allow to be said of the kernel."""
+    """Everything that this file's arrays allow to be said of the kernel; nothing without EMG."""
+    if "emg" not in arrays:
+        return {}
     target = target_of(arrays)
     columns = [target] + [c for c in range(arrays["emg"].shape[1]) if c != target]
     columns = columns[: bodyfile.MAX_CHANNELS]

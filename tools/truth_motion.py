@@ -239,15 +239,10 @@ def main() -> int:
     if not arguments.data:
         print("truth_motion: skipped: no recordings; name their folder with --data DIR or MMC_DATA")
         return 0
-    rows: list[Figures] = []
-    for path in sorted(Path(arguments.data).glob("*.npz")):
-        row = judge(path, truth_kernel.load(path))
-        if row:
-            rows.append(row)
-            print(
-                f"{path.stem:20} " + "  ".join(f"{key.removeprefix('motion_')} {value}" for key, value in row.items())
-            )
-    for key, value in summarise(rows).items():
+    files = truth_kernel.judge_all(Path(arguments.data), judge)
+    for name, (_, row) in files.items():
+        print(f"{name:20} " + "  ".join(f"{key.removeprefix('motion_')} {value}" for key, value in row.items()))
+    for key, value in summarise([row for _, row in files.values()]).items():
         print(f"  {key:28} {value}")
     if arguments.settings:
         decide = cases(Path(arguments.data))

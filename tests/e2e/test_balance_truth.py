@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -16,21 +15,9 @@ from mmc_core.coach import balance
 Judged = dict[str, tuple[truth_kernel.Arrays, dict[str, Any]]]
 
 
-@cache
-def judged(data_dir: Path) -> Judged:
-    """Arrays and figures of every file that has a muscle on both sides, by name."""
-    found: Judged = {}
-    for path in sorted(data_dir.glob("*.npz")):
-        arrays = truth_kernel.load(path)
-        figures = truth_balance.judge(path, arrays)
-        if figures:
-            found[path.stem] = arrays, figures
-    return found
-
-
 @pytest.fixture(scope="module")
 def files(data_dir: Path) -> Judged:
-    return judged(data_dir)
+    return truth_kernel.judge_all(data_dir, truth_balance.judge)
 
 
 def test_patterns_of_all_files_that_say_how_the_sides_work(files) -> None:

@@ -16,24 +16,13 @@ Files = dict[str, tuple[truth_kernel.Arrays, dict[str, Any]]]
 
 
 @cache
-def judged(data_dir: Path) -> Files:
-    """Arrays and figures of every file with EMG, by name."""
-    found: Files = {}
-    for path in sorted(data_dir.glob("*.npz")):
-        arrays = truth_kernel.load(path)
-        if "emg" in arrays:
-            found[path.stem] = arrays, truth_effort.judge(path, arrays)
-    return found
-
-
-@cache
 def deciding(data_dir: Path) -> list[truth_effort.Case]:
     return truth_effort.cases(data_dir)
 
 
 @pytest.fixture(scope="module")
 def files(data_dir: Path) -> Files:
-    return judged(data_dir)
+    return truth_kernel.judge_all(data_dir, truth_effort.judge)
 
 
 def of_kind(files: Files, kind: str) -> dict[str, dict[str, Any]]:

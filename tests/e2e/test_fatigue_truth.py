@@ -6,7 +6,6 @@ import json
 import math
 import os
 import subprocess
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -22,20 +21,9 @@ from mmc_host import firmware
 from mmc_host.body import muscle
 
 
-@cache
-def judged(data_dir: Path) -> dict[str, dict[str, Any]]:
-    """Figures of every file that has any, by name."""
-    found: dict[str, dict[str, Any]] = {}
-    for path in sorted(data_dir.glob("*.npz")):
-        row = truth_fatigue.judge(path, truth_kernel.load(path))
-        if row:
-            found[path.stem] = row
-    return found
-
-
 @pytest.fixture(scope="module")
 def files(data_dir: Path) -> dict[str, dict[str, Any]]:
-    return judged(data_dir)
+    return {name: row for name, (_, row) in truth_kernel.judge_all(data_dir, truth_fatigue.judge).items()}
 
 
 def test_fatigue_rises_over_a_set_to_exhaustion(files) -> None:

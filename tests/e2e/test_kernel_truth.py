@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -19,20 +18,9 @@ from mmc_core import chain, onset
 from mmc_core.coach import hold
 
 
-@cache
-def judged(data_dir: Path) -> dict[str, tuple[dict[str, Any], dict[str, Any]]]:
-    """Arrays and figures of every file with EMG, by name."""
-    found: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {}
-    for path in sorted(data_dir.glob("*.npz")):
-        arrays = truth_kernel.load(path)
-        if "emg" in arrays:
-            found[path.stem] = arrays, truth_kernel.judge(path, arrays)
-    return found
-
-
 @pytest.fixture(scope="module")
 def files(data_dir: Path) -> dict[str, tuple[dict[str, Any], dict[str, Any]]]:
-    return judged(data_dir)
+    return truth_kernel.judge_all(data_dir, truth_kernel.judge)
 
 
 def test_display_envelope_follows_the_force(files) -> None:

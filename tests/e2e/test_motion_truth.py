@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -14,21 +13,9 @@ import truth_motion
 Files = dict[str, tuple[truth_kernel.Arrays, dict[str, Any]]]
 
 
-@cache
-def judged(data_dir: Path) -> Files:
-    """Arrays and figures of every file with a motion sensor, by name."""
-    found: Files = {}
-    for path in sorted(data_dir.glob("*.npz")):
-        arrays = truth_kernel.load(path)
-        row = truth_motion.judge(path, arrays)
-        if row:
-            found[path.stem] = arrays, row
-    return found
-
-
 @pytest.fixture(scope="module")
 def files(data_dir: Path) -> Files:
-    return judged(data_dir)
+    return truth_kernel.judge_all(data_dir, truth_motion.judge)
 
 
 def test_protocols_of_twenty_are_counted_within_one(files) -> None:
