@@ -16,7 +16,7 @@ import struct
 from mmc_core.compat import const
 
 FORMAT_MAJOR = const(1)  # readers refuse a greater one
-FORMAT_MINOR = const(1)  # grows with every added field or type; readers take what they know and skip the rest
+FORMAT_MINOR = const(2)  # grows with every added field or type; readers take what they know and skip the rest
 
 SESSION = const(0x01)
 CHANNEL = const(0x02)
