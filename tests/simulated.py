@@ -11,7 +11,7 @@ from types import ModuleType
 
 import numpy as np
 
-from mmc_core import frame, message, page, record
+from mmc_core import decoding, frame, message, page
 from mmc_core.sync_client import SyncClient
 from mmc_device.app import App
 from mmc_sim.clock import Clock
@@ -156,7 +156,7 @@ def records(data: bytes) -> list[tuple[int, tuple, object]]:
     for at in range(0, len(data), page.PAGE_BYTES):
         one = bytearray(data[at : at + page.PAGE_BYTES])
         _, _, used, _ = page.unseal(one)
-        for _, kind, values, tail in record.decode(one, page.HEADER_BYTES, page.HEADER_BYTES + used):
+        for _, kind, values, tail in decoding.decode(one, page.HEADER_BYTES, page.HEADER_BYTES + used):
             assert kind, values
             found.append((kind, values, tail))
     return found

@@ -31,42 +31,54 @@ HEAP_KIB = 110  # what a stock ESP32 gives in one piece
 
 # Imported in this order, so that each module's bytes are its own. Those of numbers alone are not: nobody imports them
 # once they are folded in.
-MODULES = (
-    "mmc_core.compat mmc_core.errors mmc_core.settings mmc_core.coeffs "
-    "mmc_core.chain mmc_core.features mmc_core.onset mmc_core.kernel mmc_core.mains mmc_core.coach.outbox "
-    "mmc_core.coach.hold mmc_core.coach.attention mmc_core.coach.peak mmc_core.coach.posture mmc_core.coach.motion "
-    "mmc_core.coach.cycle mmc_core.coach.effort mmc_core.coach.balance mmc_core.coach.fatigue mmc_core.coach.team "
-    "mmc_core.cue "
-    "mmc_core.record mmc_core.page mmc_core.pipeline mmc_core.message mmc_core.frame mmc_core.sync "
-    "mmc_device.clock mmc_device.sampler mmc_device.haptic mmc_device.ring mmc_device.journal "
-    "mmc_device.config mmc_device.health mmc_device.calibrate mmc_device.link mmc_device.app"
-).split()
-SIMULATOR = "mmc_sim.body mmc_sim.clock mmc_sim.flash mmc_sim.console mmc_sim.wearable board".split()
+RESIDENT = tuple(
+    "mmc_core.compat mmc_core.errors mmc_core.coeffs mmc_core.chain mmc_core.features mmc_core.onset mmc_core.kernel "
+    "mmc_core.fitting mmc_core.record mmc_core.page mmc_core.message mmc_core.frame mmc_core.sync "
+    "mmc_device.clock mmc_device.sampler mmc_device.haptic mmc_device.ring mmc_device.journal mmc_device.health "
+    "mmc_device.button mmc_device.wear mmc_device.recording mmc_device.link mmc_device.orders mmc_device.app".split()
+)
+# What comes and goes: while no session runs, and in one.
+AT_THE_DESK = tuple(
+    "mmc_core.schema mmc_core.settings mmc_core.decoding mmc_core.program mmc_device.config mmc_device.shelf "
+    "mmc_device.gym mmc_device.desk mmc_device.header mmc_device.contact mmc_core.mains mmc_device.calibrate".split()
+)
+IN_A_SESSION = tuple(
+    "mmc_core.coach.outbox mmc_core.coach.hold mmc_core.coach.attention mmc_core.coach.peak mmc_core.coach.posture "
+    "mmc_core.coach.motion mmc_core.coach.cycle mmc_core.coach.effort mmc_core.coach.balance mmc_core.coach.fatigue "
+    "mmc_core.coach.team mmc_core.coach.plan mmc_core.cue mmc_core.pipeline".split()
+)
 
-_PROBE = """
+_USED = """
 import gc
 import micropython
 gc.threshold(4096)
 def used():
     gc.collect()
     return gc.mem_alloc()
-def measure(names):
-    for name in names:
-        micropython.qstr_info()
-        before = used()
-        __import__(name)
-        print("module", name, used() - before)
-    micropython.qstr_info()
 for name in ("struct", "array", "binascii", "hashlib", "os", "sys", "select", "time"):
     __import__(name)
 start = used()
-measure({modules!r})
-code = used() - start
-print("code", code)
-measure({simulator!r})
+"""
+
+_CODE_PROBE = (
+    _USED
+    + """
+for name, place in {modules!r}:
+    micropython.qstr_info()
+    before = used()
+    __import__(place)
+    print("module", name, used() - before)
+micropython.qstr_info()
+print("code", used() - start)
+"""
+)
+
+_LIFE_PROBE = (
+    _USED
+    + """
 import board
 wearable = board.open_board()
-simulator = used() - start - code
+simulator = used() - start
 print("simulator", simulator)
 from mmc_device.app import App
 app = App(wearable)
@@ -77,6 +89,7 @@ def live(seconds):
         app.tick(monotonic.now_ms(wearable.clock.ticks_ms()))
         wearable.watchdog.feed()
         wearable.clock.now_ms += 10
+print("idle", used() - simulator)
 live(10)
 print("activity", app.activity)
 for minute in range({minutes}):
@@ -85,7 +98,17 @@ for minute in range({minutes}):
 print("steady", used() - simulator)
 print("activity", app.activity, app.journal.size(app.journal.session))
 micropython.mem_info()
+for _ in range({swaps}):
+    app.orders.control(2, 0)
+    live(10)
+    print("idle", used() - simulator)
+    app.orders.control(1, 0)
+    live(10)
+    print("steady", used() - simulator)
+micropython.mem_info()
 """
+)
+_SWAPS = 5  # sessions that follow: what comes and goes must find its room again
 
 
 def sources() -> dict[str, str]:
@@ -98,43 +121,66 @@ def sources() -> dict[str, str]:
     }
 
 
+def _run(micropython: Path, tree: Path, state: Path, text: str) -> str:
+    """What a probe prints on a heap of HEAP_KIB."""
+    (tree / "probe.py").write_text(text)
+    done = subprocess.run(
+        [str(micropython), "-X", f"heapsize={HEAP_KIB}k", "probe.py"],
+        cwd=tree,
+        env={**os.environ, "MICROPYPATH": ".", "MMC_SIM_DIR": str(state)},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise SystemExit(f"the probe failed:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
+    return done.stdout
+
+
+def _modules(printed: str, names: tuple[str, ...]) -> tuple[dict[str, int], int]:
+    """Bytes of each module, the names that it brought left out; and those of all the names together."""
+    modules = {name: int(size) for name, size in re.findall(r"^module (\S+) (\d+)$", printed, re.M)}
+    totals = [int(size) for size in re.findall(r"n_total_bytes=(\d+)", printed)]
+    for number, name in enumerate(names):
+        modules[name] -= totals[number + 1] - totals[number]
+    return modules, totals[-1] - totals[0]
+
+
 def measure(micropython: Path, minutes: int) -> Figures:
-    """Run the probe; return {"modules": {name: bytes}, "code": ..., "simulator": ..., "steady": [...], ...}."""
+    """Run the probes; return {"modules": {name: bytes}, "code": ..., "simulator": ..., "steady": [...], ...}."""
     from mmc_core.settings import validate
     from mmc_device.config import Config
     from mmc_host import body
 
     with tempfile.TemporaryDirectory() as folder:
         tree, state = Path(folder, "tree"), Path(folder, "state")
-        mpy.compile_tree(tree, sources(), "x86", _PROBE)
+        called = mpy.compile_tree(tree, sources(), "x86", _LIFE_PROBE)
         (state / "config").mkdir(parents=True)
         body.write_scenario("steady", state / "body.bin", 1)
         config = Config(str(state / "config"))
         for name, value in (("ch0_reference_kind", "mvc"), ("ch0_reference_nv", 400_000)):
             config.settings.put(name, validate(name, value))
         config.save()
-        (tree / "probe.py").write_text(_PROBE.format(modules=MODULES, simulator=SIMULATOR, minutes=minutes))
-        done = subprocess.run(
-            [str(micropython), "-X", f"heapsize={HEAP_KIB}k", "probe.py"],
-            cwd=tree,
-            env={**os.environ, "MICROPYPATH": ".", "MMC_SIM_DIR": str(state)},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-    if done.returncode:
-        raise SystemExit(f"the probe failed:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
-    modules = {name: int(size) for name, size in re.findall(r"^module (\S+) (\d+)$", done.stdout, re.M)}
-    names = [int(size) for size in re.findall(r"n_total_bytes=(\d+)", done.stdout)]
-    for number, name in enumerate(MODULES):
-        modules[name] -= names[number + 1] - names[number]
-    modules["names"] = names[len(MODULES)] - names[0]
-    number = {key: int(value) for key, value in re.findall(r"^(code|simulator) (\d+)$", done.stdout, re.M)}
-    largest = int(re.findall(r"max free sz: (\d+)", done.stdout)[-1]) * 16
-    steady = [int(value) for value in re.findall(r"^steady (\d+)$", done.stdout, re.M)]
-    session = int(re.findall(r"^activity 2 (\d+)$", done.stdout, re.M)[-1])
-    return {"modules": modules, **number, "steady": steady, "largest_free": largest, "session_bytes": session}
+        found: Figures = {"modules": {}}
+        for part, names in (("desk", AT_THE_DESK), ("code", IN_A_SESSION)):
+            every = RESIDENT + names
+            printed = _run(micropython, tree, state, _CODE_PROBE.format(modules=[(n, called[n]) for n in every]))
+            modules, of_names = _modules(printed, every)
+            found["modules"] |= modules
+            found["names"] = max(of_names, found.get("names", 0))
+            found[part] = int(re.findall(r"^code (\d+)$", printed, re.M)[0])
+        printed = _run(micropython, tree, state, _LIFE_PROBE.format(minutes=minutes, swaps=_SWAPS))
+    numbers = {word: [int(n) for n in re.findall(rf"^{word} (\d+)$", printed, re.M)] for word in ("idle", "steady")}
+    return {
+        **found,
+        "simulator": int(re.findall(r"^simulator (\d+)$", printed, re.M)[0]),
+        "idle": max(numbers["idle"]),
+        "steady": numbers["steady"][: minutes + 1],
+        "steady_later": numbers["steady"][minutes + 1 :],
+        "largest_free": min(int(n) for n in re.findall(r"max free sz: (\d+)", printed)) * 16,
+        "session_bytes": int(re.findall(r"^activity 2 (\d+)$", printed, re.M)[-1]),
+    }
 
 
 def main() -> int:
@@ -151,10 +197,11 @@ def main() -> int:
     found = measure(micropython, arguments.minutes)
     budget = tomllib.loads(BUDGET.read_text())
     print(f"{'bytes of heap, 32-bit, .mpy':32} {'used':>7} {'budget':>7}")
-    rows = {**found["modules"], "code": found["code"], "steady": max(found["steady"])}
+    rows = {**found["modules"], "names": found["names"], "code": found["code"], "desk": found["desk"]}
+    rows |= {"idle": found["idle"], "steady": max(found["steady"] + found["steady_later"])}
     rows["drift"] = found["steady"][-1] - found["steady"][1]
     limits = {**budget["modules"], **budget["total"]}
-    over = [name for name, size in rows.items() if name not in SIMULATOR and size > limits.get(name, 0)]
+    over = [name for name, size in rows.items() if size > limits.get(name, 0)]
     for name, size in rows.items():
         print(f"{name:32} {size:7} {limits.get(name, '-'):>7}{'  OVER' if name in over else ''}")
     print(f"{'simulator, not counted':32} {found['simulator']:7}")

@@ -19,7 +19,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from mmc_core import event, frame, message, page, record
+from mmc_core import decoding, event, frame, message, page, record
 from mmc_device.journal import Journal
 from mmc_host.schema import message_rows, record_rows
 from mmc_sim.flash import BLOCK_BYTES, Flash
@@ -56,6 +56,8 @@ def header_records(session: int, log_mode: int = 0, boot_count: int = 7) -> Iter
         yield record.CHANNEL, (*values, muscle, "SENIAM", "permille" if kind else "uV"), None, 0
     for setting in SETTINGS:
         yield record.SETTING, setting, None, 0
+    program = bytes(range(40))  # any bytes: what they mean is program.py's business
+    yield record.PROGRAM, (3, 5, 1), program, len(program)
 
 
 def body_records(seconds: float, raw: bool = False) -> Iterator[Record]:
@@ -119,7 +121,7 @@ def page_text(data: bytes) -> dict[str, Any]:
         FormatError: the page is damaged.
     """
     sequence, session, used, flags = page.unseal(data)
-    found = record.decode(data, page.HEADER_BYTES, page.HEADER_BYTES + used)
+    found = decoding.decode(data, page.HEADER_BYTES, page.HEADER_BYTES + used)
     records = [record_text(kind, values, tail) for _, kind, values, tail in found]
     return {"sequence": sequence, "session": session, "used": used, "flags": flags, "records": records}
 

@@ -6,6 +6,8 @@ Out: `micropython` (for the decorator `@micropython.viper`, which the device's c
      viper loads them.
 """
 
+import sys
+
 try:
     import micropython  # type: ignore[assignment]
     from micropython import const  # type: ignore[assignment]
@@ -30,6 +32,15 @@ def unsigned(words):
     return words if _is_device else memoryview(words).cast("B").cast("H")
 
 
+def let_go(name):
+    """Forget a module that was imported for a while, so that its heap is free again; CPython has no need to."""
+    if _is_device and name in sys.modules:
+        package, _, leaf = name.rpartition(".")
+        del sys.modules[name]
+        if package:
+            delattr(sys.modules[package], leaf)
+
+
 def ptr32(words):
     """Viper makes a pointer to 32-bit words of an array here; elsewhere it is the array itself."""
     return words
@@ -37,4 +48,4 @@ def ptr32(words):
 
 ptr8 = ptr16 = ptr32  # viper knows these names by heart
 
-__all__ = ("const", "micropython", "ptr8", "ptr16", "ptr32", "unsigned")
+__all__ = ("const", "let_go", "micropython", "ptr8", "ptr16", "ptr32", "unsigned")

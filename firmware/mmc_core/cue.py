@@ -1,7 +1,8 @@
 """Events and policy to at most one cue: the most important one, rarely, and ever more rarely as it gets better.
 
 In:    the events of a block (outbox), whether the motor is busy, how fast the limb moves, time in samples
-Out:   the pattern to play now, or CUE_NONE; what it is about in `channel`, `value`, `threshold`; EVENT_PROBE
+Out:   the pattern to play now, or CUE_NONE; what it is about in `channel`, `value`, `threshold`, and how many `pulses`
+       it has, 0: as it is; EVENT_PROBE
 State: which cues wait and for what; when the last ones were given; how well the last units went
 Cost:  nothing allocated; a handful of operations per block
 Source: evidence on feedback: silence within a band beats feedback on every trial (Cruz 2018), feedback on every trial
@@ -39,6 +40,7 @@ _SQUEEZE = const(4)
 _MILESTONE = const(5)
 _TICK = const(6)
 _RANKS = const(7)
+_APART = const(300)  # samples between a beat and what follows
 _OF_A_UNIT = const(0x1E)  # drift, leak, engage, squeeze: worth nothing once the unit is over
 _STALE = const(0x60)  # milestone, tick: said at once or never
 
@@ -74,8 +76,9 @@ class CuePolicy:
         self._units = self._good = self._unit = 0
         self._left_out = self._since = 0  # of so many cues in a row; left out since the last one that was given
         self._at_fault = False
-        self.is_probe = False
-        self.channel = self.value = self.threshold = 0
+        self.is_probe = self._is_beat = False
+        self._command = event.CUE_NONE
+        self.channel = self.value = self.threshold = self.pulses = 0
 
     def hear(self, at):
         """Take note of event number `at` of the outbox."""
@@ -142,10 +145,24 @@ class CuePolicy:
                 self._left_out = min(_MOST_LEFT_OUT, self._left_out + 1)
         self._at_fault = False
 
-    def next(self, motor_busy, t_samples, speed_dps=0):
-        """The pattern to start now, or CUE_NONE. While the motor is busy its end counts as the last cue's."""
+    def next(self, motor_busy, t_samples, speed_dps=0, command=event.CUE_NONE):
+        """The pattern to start now, or CUE_NONE. While the motor is busy its end counts as the last cue's.
+
+        command: what the program wants played at once, and 16 times how many pulses, 0: as the pattern has it. It is no
+        feedback, so that no rule of feedback holds it back; it waits only for the motor. A beat of the tempo keeps
+        feedback away no longer than until it is felt as another.
+        """
+        if command:
+            self._command = command
         if motor_busy:
+            self._last_t_samples = t_samples - (self._rest_samples - _APART if self._is_beat else 0)
+        elif self._command:
+            command, self._command = self._command, event.CUE_NONE
+            self._is_beat = command == event.CUE_TICK
             self._last_t_samples = t_samples
+            self.channel, self.value, self.threshold = event.NO_CHANNEL, command >> 4, 0
+            self.pulses = command >> 4
+            return command & 15
         if self._waiting == 0 or motor_busy or t_samples - self._last_t_samples < self._rest_samples:
             self._waiting &= ~_STALE
             return event.CUE_NONE
@@ -162,6 +179,8 @@ class CuePolicy:
         self._waiting &= ~(1 << rank | _STALE)
         if 1 << rank & _OF_A_UNIT and self._is_left_out():
             return event.CUE_NONE
+        self._is_beat = False
+        self.pulses = 0
         self._given[self._given_at] = self._last_t_samples = t_samples
         self._given_at = (self._given_at + 1) % len(self._given)
         self.channel, self.value, self.threshold = self._channels[rank], self._values[rank], self._thresholds[rank]

@@ -19,3 +19,17 @@ class PeerError(MmcError):
 
 class UsageError(MmcError):
     """The caller asked for something out of range or unknown: what, where, and what to do is in the message."""
+
+
+def suggestion(name, known):
+    """The one of `known` that shares most of its beginning and end with `name`, as a question; "" when none does."""
+    best, best_score = "", 2
+    for one in known:
+        score = tail = 0
+        while score < len(name) and score < len(one) and name[score] == one[score]:
+            score += 1
+        while tail < len(name) and tail < len(one) and name[-1 - tail] == one[-1 - tail]:
+            tail += 1
+        if score + tail > best_score:
+            best, best_score = one, score + tail
+    return "; did you mean {!r}?".format(best) if best else ""

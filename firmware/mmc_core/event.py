@@ -36,6 +36,20 @@ EVENT_SQUEEZE = const(27)  # at the turn of a repetition its peak is below what 
 EVENT_PROBE = const(28)  # a unit without cues begins, to see what has been learnt: value is its number
 EVENT_MILESTONE = const(29)  # half of the set, its last repetition, the hold's time is up: value is how far it is
 EVENT_ENGAGEMENT = const(30)  # of a set: value is how much of it was with the muscle, permille
+EVENT_PLAN = const(
+    31
+)  # the program moves on: reason says to what, value is the set, threshold how many units were done
+EVENT_REACTION = const(32)  # how fast the muscle followed a signal: value in ms, -1: not at all; reason: which way
+EVENT_LEVEL = const(33)  # a level was asked for: value is what was held, threshold what was asked for
+EVENT_BAND = const(
+    34
+)  # of a program: value is how many of its units were in the band, permille; threshold how many it had
+EVENT_MARK = const(35)  # the wearer pressed the button to find this moment again: value is the mark's number
+EVENT_CONTACT = const(36)  # a check before a set: reason says what is wrong with the channel, value how much
+EVENT_CONFIRMED = const(37)  # asked to tighten a channel's muscle: value is the channel that answered, -1: none
+EVENT_ANSWER = const(38)  # the wearer answered: threshold is the question, value the answer, reason before or after
+EVENT_ARTEFACT = const(39)  # what the running motor adds to a channel at rest: value in percent of the rest's power
+EVENT_SKIP = const(40)  # the wearer pressed the button to end the rest, or the set
 EVENT_SET = const(26)  # a set ended: value is its repetitions, threshold its seconds of hold
 
 REASON_ENTER = const(1)  # above the enter threshold
@@ -59,6 +73,25 @@ REASON_LESS_LOAD = const(18)  # advice
 REASON_FEWER_REPS = const(19)  # advice
 REASON_SLOWER = const(20)  # advice
 REASON_STOP = const(21)  # advice
+REASON_NOT_TODAY = const(22)  # advice: pain, or no energy
+REASON_WORK = const(23)  # a set began
+REASON_REST = const(24)  # a set is over
+REASON_DONE = const(25)  # the program is over
+REASON_TIGHTEN = const(26)  # from the signal until the muscle is on
+REASON_RELAX = const(27)  # from the signal until the muscle is off
+REASON_CLIPPED = const(28)  # the signal meets the rails; value: blocks in a hundred
+REASON_FLAT = const(29)  # no signal; value: blocks in a hundred
+REASON_MAINS = const(30)  # hum of the mains; value: blocks in a hundred
+REASON_RESTLESS = const(
+    31
+)  # the level swings or is high; value: level at rest, permille of the reference, or microvolt
+REASON_LEAD_OFF = const(32)  # an electrode is off
+REASON_BEFORE = const(33)  # the session
+REASON_AFTER = const(34)  # the session
+
+QUESTION_EFFORT = const(1)  # how hard it was, 0 to 10
+QUESTION_ENERGY = const(2)  # how much is left, or there today, 0 to 10
+QUESTION_PAIN = const(3)  # 0: no, 1: yes
 
 CUE_NONE = const(0)
 CUE_ENGAGE = const(1)  # you are losing the muscle

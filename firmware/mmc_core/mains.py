@@ -68,11 +68,3 @@ class MainsFinder:
             if away > loudest:
                 found_hz, loudest = hz, away
         return found_hz
-
-
-def mains_in_force_hz(config, found_hz=0):
-    """Where the notch sits, 0: nowhere. Set to auto it is what was found, just now or once before, else 50."""
-    word = config["mains_hz"]
-    if word == "auto":
-        word = found_hz or config["mains_found_hz"]
-    return 0 if word == "off" else 50 if word == "not yet" else int(word)

@@ -12,7 +12,7 @@ import struct
 from mmc_core.compat import const
 
 PROTOCOL_MAJOR = const(1)
-PROTOCOL_MINOR = const(0)
+PROTOCOL_MINOR = const(1)
 
 HELLO = const(0x01)
 STATUS = const(0x02)
@@ -23,6 +23,9 @@ SET_TIME = const(0x06)
 GET_SETTING = const(0x07)
 PUT_SETTING = const(0x08)
 CONTROL = const(0x09)
+GET_PROGRAM = const(0x0A)
+PUT_PROGRAM = const(0x0B)
+CHECKED = const(0x0C)
 REPLY = const(0x80)  # a reply's kind is its request's with this bit
 REFUSED = const(0xFF)
 
@@ -43,7 +46,7 @@ MESSAGES = {
     # blocks fault motor
     # uptime_ms          ms        since the device started
     # utc_ms             ms        wall clock; 0: not set
-    # activity           -         0: preparing flash; 1: idle; 2: recording; 3: calibrating
+    # activity           -         0: preparing flash; 1: idle; 2: recording; 3: calibrating; 4: checking; 5: asking
     # calibration_phase  -         0: none yet; 1: rest; 2, 3, 4: the contractions; 5: done; 6: refused
     # calibration_result -         0: good, else why it was refused, see CALIBRATION_; high four bits: the channel
     # session            -         number of the newest session
@@ -52,7 +55,7 @@ MESSAGES = {
     # free_blocks        blocks    free for sessions
     # blocks             blocks    size of the journal
     # fault              -         code of the newest fault; 0: none
-    # motor              -         1: the motor runs
+    # motor              bits      bit 0: the motor runs; bit 1: its wearer points at this device
     LIST: ("H", "HIBB"),
     # after_session -> session bytes state more
     # after_session      -         the reply names the next unacknowledged session above this number
@@ -89,9 +92,27 @@ MESSAGES = {
     # result             -         0: done and stored; else see the results
     CONTROL: ("BB", "B"),
     # verb argument -> result
-    # verb               -         1: start a session; 2: stop it; 3: calibrate; 4: cancel
-    # argument           -         calibrate: 1 maximum, 2 sub-maximal; else 0
+    # verb               -         1: start a session; 2: stop it; 3: calibrate; 4: cancel; 5: check contact and motor;
+    # 6: answer a question
+    # argument           -         calibrate: 1 maximum, 2 sub-maximal, 3 renew; answer: 16 times the question,
+    # and the answer; else 0
     # result             -         0: done
+    GET_PROGRAM: ("B", "BBB*"),
+    # slot -> slot shift_pct streak program
+    # slot               -         1 to 8
+    # shift_pct          %         how far practice has moved its target band up
+    # streak             -         sessions in a row in which the band was mastered
+    # program            -         its bytes; none: the slot is empty
+    PUT_PROGRAM: ("B*", "B"),
+    # slot program -> result
+    # slot               -         1 to 8; what is there is replaced, with its progress
+    # program            -         its bytes; none: empty the slot
+    # result             -         0: done and stored; else see the results
+    CHECKED: ("", "B*"),
+    # -> state findings
+    # state              -         0: no check yet; 1: under way; 2: done
+    # findings           -         per channel four 16-bit integers, little-endian: reason of the event `contact`, or 0;
+    # its value; level at rest in tenths of a microvolt; what the motor adds, percent of the power at rest, or -1
     REFUSED: ("", "BB"),
     # -> kind code
     # kind               -         the request that was refused
@@ -102,14 +123,21 @@ VERB_START = const(1)
 VERB_STOP = const(2)
 VERB_CALIBRATE = const(3)
 VERB_CANCEL = const(4)
+VERB_CHECK = const(5)
+VERB_ANSWER = const(6)
+
+PROGRAM_SLOTS = const(8)
 
 CALIBRATE_MAXIMUM = const(1)  # maximum voluntary contractions: 100 % is %MVC
+CALIBRATE_RENEW = const(3)  # one contraction, when the electrodes came off or it is long ago: 100 % is %ref
 CALIBRATE_REFERENCE = const(2)  # sub-maximal contractions, for those who may not strain: 100 % is %ref
 
 ACTIVITY_PREPARING = const(0)  # erases flash ahead
 ACTIVITY_IDLE = const(1)
 ACTIVITY_RECORDING = const(2)
 ACTIVITY_CALIBRATING = const(3)
+ACTIVITY_CHECKING = const(4)  # contact, channels, reference: before a session
+ACTIVITY_ASKING = const(5)  # after a session, before its log is closed
 
 PHASE_NONE = const(0)
 PHASE_REST = const(1)  # 2, 3, 4 are the contractions
@@ -131,6 +159,7 @@ RESULT_MISMATCH = const(4)  # size or SHA-256 differ from the device's bytes
 RESULT_FLASH = const(5)  # the flash refused
 RESULT_VERSION = const(6)  # protocol majors differ
 RESULT_PENDING = const(7)  # still hashing: ask again
+RESULT_NOT_TODAY = const(8)  # pain, or no energy, was answered: better not; asked again, it starts
 
 
 def pack(codes, values, out, at):

@@ -12,12 +12,12 @@ The shell calls `step` first, starts the motor, and only then writes records: a 
 from array import array
 
 from mmc_core import event, record
-from mmc_core.chain import OUT_DISPLAY, OUT_QUALITY
+from mmc_core.chain import OUT_DISPLAY, OUT_ENVELOPE, OUT_FAST, OUT_QUALITY
+from mmc_core.coach.plan import Plan
 from mmc_core.coach.team import Coach
 from mmc_core.compat import const
 from mmc_core.cue import CuePolicy
-from mmc_core.kernel import Kernel
-from mmc_core.mains import mains_in_force_hz
+from mmc_core.fitting import make_kernel
 from mmc_core.sample import BLOCK_SAMPLES, QUALITY_BITS
 
 FRAME_BLOCKS = const(5)  # blocks of one feature frame: 50 ms
@@ -30,28 +30,17 @@ IMU_SHIFT = const(4)  # 16-bit counts to the log's 12 bits
 
 
 class Pipeline:
-    """One session's signal path. `facts` are the board's facts, `config` the settings in force."""
+    """One session's signal path.
 
-    def __init__(self, config, facts):
+    config: the settings in force. facts: the board's. numbers: those of the program, by their places in
+    program.py, or None: train as you like.
+    """
+
+    def __init__(self, config, facts, numbers=None):
         channels = facts.EMG_CHANNELS
-        self.kernel = Kernel(
-            channels,
-            facts.EMG_KERNEL_SHIFT,
-            facts.EMG_RAIL_COUNTS,
-            mains_in_force_hz(config),
-            highpass=config["highpass"] == "on",
-            harmonic=config["mains_harmonic"] == "on",
-            lowpass=config["lowpass"] == "on",
-            nv_per_count=facts.EMG_NV_PER_COUNT,
-        )
-        nv_per_q3 = facts.EMG_NV_PER_COUNT
-        for channel in range(channels):
-            reference_q3 = 0
-            if config.channel(channel, "reference_kind") != "none":
-                reference_q3 = to_q3(config.channel(channel, "reference_nv"), facts)
-            # Without a reference the output is in microvolt: nV per count, over 8 for Q3, over 1000, times 2^18.
-            self.kernel.set_reference(channel, reference_q3, (nv_per_q3 << 15) // 1000 >> facts.EMG_KERNEL_SHIFT)
+        self.kernel = make_kernel(config, facts)
         self.coach = Coach(config, facts)
+        self.plan = Plan(numbers, config, self.coach.outbox) if numbers else None
         self.cue = CuePolicy(config, self.coach.outbox)
         self.cues = 0
         self._raw = config["log_mode"] == "raw"
@@ -75,9 +64,10 @@ class Pipeline:
         kernel.process(block, motor_busy, lead_off)
         coach, cue = self.coach, self.cue
         coach.step(kernel.out, imu, t_samples, motor_busy)
+        command = self._follow_plan(t_samples) if self.plan else event.CUE_NONE
         for at in range(coach.outbox.count):
             cue.hear(at)
-        self._cue = cue.next(motor_busy, t_samples, coach.motion.speed_dps)
+        self._cue = cue.next(motor_busy, t_samples, coach.motion.speed_dps, command)
         if self._cue != event.CUE_NONE:
             coach.hear_cue(self._cue, t_samples)
         self._collect_frame(kernel.out, motor_busy)
@@ -85,6 +75,21 @@ class Pipeline:
         if imu is not None:
             self._collect_reading(imu, t_samples, motor_busy)
         return self._cue
+
+    def skip_rest(self):
+        """The wearer does not want to wait, or has had enough of the set."""
+        if self.plan:
+            self.plan.skips = True
+        else:
+            self.coach.ends_set = True
+
+    def _follow_plan(self, t_samples):
+        coach, plan = self.coach, self.plan
+        words = self.kernel.out[coach.target]
+        plan.step(words[OUT_ENVELOPE], words[OUT_FAST], coach.usable >> coach.target & 1, t_samples)
+        if plan.set_is_over:
+            coach.ends_set = True
+        return plan.command
 
     def _collect_frame(self, out, motor_busy):
         frame = self._blocks // FRAME_BLOCKS
@@ -143,6 +148,8 @@ class Pipeline:
     def close(self, write, t_samples):
         """The session ends: end a hold that is on, write what is under way."""
         self.coach.close(t_samples)
+        if self.plan:
+            self.plan.close(t_samples)
         self._write_events(write, False)
         self.flush(write)
         self._flush_imu(write)
@@ -173,16 +180,6 @@ class Pipeline:
         for i in range(box.count):
             values = (box.times[i], box.kinds[i], box.channels[i], box.values[i], box.thresholds[i], box.reasons[i])
             write(record.EVENT, values + (motor,), None, 0)
-
-
-def to_q3(nanovolt, facts):
-    """Amplitude at the skin in nV to the kernel's unit, counts/8 after its input shift; at least 1."""
-    return max(1, (nanovolt * 8 // facts.EMG_NV_PER_COUNT) << facts.EMG_KERNEL_SHIFT)
-
-
-def to_nanovolt(q3, facts):
-    """Undo `to_q3`."""
-    return (q3 >> facts.EMG_KERNEL_SHIFT) * facts.EMG_NV_PER_COUNT // 8
 
 
 def _length(x, y, z):

@@ -1,7 +1,7 @@
 """What is written down: every record of a session as a row of one table, from which both ends work.
 
 In:    field values (integers, text), or bytes of any content
-Out:   bytes in a caller's buffer; or (type, fields) and located damage: decoding is total
+Out:   bytes in a caller's buffer; decoding.py goes the other way
 State: none
 Cost:  encoding allocates nothing but what `struct` does with values beyond small integers
 Source: this file. FORMAT.md is generated from the tables and the comment under each row
@@ -16,11 +16,12 @@ import struct
 from mmc_core.compat import const
 
 FORMAT_MAJOR = const(1)  # readers refuse a greater one
-FORMAT_MINOR = const(2)  # grows with every added field or type; readers take what they know and skip the rest
+FORMAT_MINOR = const(3)  # grows with every added field or type; readers take what they know and skip the rest
 
 SESSION = const(0x01)
 CHANNEL = const(0x02)
 SETTING = const(0x03)
+PROGRAM = const(0x04)
 FEATURES = const(0x10)
 IMU = const(0x11)
 EVENT = const(0x12)
@@ -71,6 +72,11 @@ RECORDS = {
     SETTING: ("it", 0),
     # value              -         integer value; the position in the list of words where the setting is a word
     # key                -         setting's name, with unit
+    PROGRAM: ("BBB", TAIL_BYTES),
+    # slot               -         where the wearable keeps the program, from 1
+    # shift_pct          %         how far practice has moved the target band up, percent of the reference
+    # streak             -         sessions in a row, before this one, in which the band was mastered
+    # tail               -         the program's bytes, see Programs
     FEATURES: ("IBBBBHH", TAIL_12),
     # t_samples          samples   first sample of the first frame
     # frame_samples      samples   samples in each frame but the last
@@ -167,59 +173,3 @@ def encode_into(buffer, offset, kind, values, tail=None, count=0, limit=0):
     elif tail_kind:
         buffer[at:end] = tail[:count]
     return end
-
-
-def decode(data, start, end):
-    """Yield (offset, kind, values, tail) for each record in data[start:end]; total over all bytes.
-
-    Unknown kinds come with values None and their body as tail, so that a newer minor version can be skipped. Bytes that
-    are no record end the run with (offset, 0, reason, None). Tails of integers come as lists of raw (unsigned) values.
-    """
-    at = start
-    while at < end:
-        if at + 2 > end or at + 2 + data[at + 1] > end:
-            yield at, 0, "record runs past its page", None
-            return
-        kind = data[at]
-        body, after = at + 2, at + 2 + data[at + 1]
-        row = RECORDS.get(kind)
-        if row is None:
-            yield at, kind, None, bytes(data[body:after])
-        else:
-            try:
-                values, tail = _decode_body(row, data, body, after)
-            except (ValueError, IndexError) as error:
-                yield at, 0, "record 0x{:02x}: {}".format(kind, error), None
-                return
-            yield at, kind, values, tail
-        at = after
-
-
-def _decode_body(row, data, at, end):
-    codes, tail_kind = row
-    text_count = codes.count("t")
-    fixed = "<" + codes[: len(codes) - text_count]
-    if at + struct.calcsize(fixed) > end:
-        raise ValueError("body is too short")
-    values = struct.unpack_from(fixed, data, at)
-    at += struct.calcsize(fixed)
-    for _ in range(text_count):
-        if at >= end or at + 1 + data[at] > end:
-            raise ValueError("text runs past its record")
-        values += (str(bytes(data[at + 1 : at + 1 + data[at]]), "utf-8"),)
-        at += 1 + data[at]
-    return values, _unpack_tail(tail_kind, data, at, end)
-
-
-def _unpack_tail(tail_kind, data, at, end):
-    if tail_kind == TAIL_12:
-        tail = []
-        while at + 1 < end:
-            tail.append(data[at] | (data[at + 1] & 0xF) << 8)
-            if at + 2 < end:
-                tail.append(data[at + 1] >> 4 | data[at + 2] << 4)
-            at += 3
-        return tail
-    if tail_kind == TAIL_16:
-        return [data[i] | data[i + 1] << 8 for i in range(at, end - 1, 2)]
-    return bytes(data[at:end]) if tail_kind else None

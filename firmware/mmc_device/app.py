@@ -1,35 +1,56 @@
 """App: wires the wearable's parts and ticks them; the only place that knows what the device is doing.
 
-In:    a board: roles `emg`, `imu`, `motor`, `console`, `flash`, `clock`, `watchdog`, `folder`, `reset_cause`, `facts`
+In:    a board: roles `emg`, `imu`, `motor`, `button`, `battery`, `console`, `flash`, `clock`, `watchdog`, `folder`,
+       `reset_cause`, `facts`
 Out:   a running wearable
-State: the activity (preparing flash, idle, recording, calibrating), the wall clock's offset
+State: the activity (see message.py), the wall clock's offset, patterns that wait for each other
 Cost:  per tick: one pipeline step per block that waits, at most one flash program, one piece of a stream
 Source: house plan: pure core, thin shell
 
 `tick(now_ms)` does everything once, in the order that matters: signal, motor, log, line. `run` ticks on the board's
 clock for ever; a simulated board has a simulated clock, and the very same loop runs on virtual time.
+
+The heap is small: what is needed only between sessions (the desk), and what only in one (the coach), is imported when
+it is needed and let go of before the other comes.
 """
 
-from mmc_core import event, message, record, settings
-from mmc_core.compat import const
-from mmc_core.errors import UsageError
-from mmc_core.pipeline import FRAME_BLOCKS, IMU_BLOCKS, IMU_SHIFT, Pipeline, to_nanovolt, to_q3
-from mmc_core.sample import BLOCK_MS, BLOCK_SAMPLES, RATE_HZ
-from mmc_device.calibrate import Calibration
+import gc
+
+from mmc_core import event, message
+from mmc_core.coach.plan import DONE
+from mmc_core.compat import const, let_go
+from mmc_core.program import MODE, MODE_MVC
+from mmc_core.sample import BLOCK_MS
+from mmc_device import button
 from mmc_device.clock import Monotonic
-from mmc_device.config import Config
+from mmc_device.gym import INPUT_FAILED, INPUT_RUNS, INPUT_STIR
 from mmc_device.haptic import Haptic
 from mmc_device.health import Health
 from mmc_device.journal import Journal
 from mmc_device.link import Link
+from mmc_device.orders import Orders
+from mmc_device.recording import END_ASKED, END_FULL, END_IDLE, Recording
 from mmc_device.sampler import CAUSE_OVERRUN, Sampler
+from mmc_device.wear import Wear
 
 VERSION = "0.1.0"
 
-_END_ASKED = const(1)
-_END_FULL = const(2)
-_LAST_UTC_MS = 2147483647000  # what `calibrated_utc_s` holds
-_UNITS = ("uV", "permille", "permille")
+_SLEEP_MS = const(200)
+_QUIET_LINE_MS = const(1000)  # before a session begins by itself
+_AFTER_PROGRAM_MS = const(30000)  # a session whose program is over ends after so long without a movement
+# fmt: off
+_AT_THE_DESK = (
+    "mmc_device.desk", "mmc_device.gym", "mmc_device.shelf", "mmc_device.config", "mmc_device.header",
+    "mmc_device.contact", "mmc_device.calibrate", "mmc_core.mains", "mmc_core.program", "mmc_core.decoding",
+)
+_SETTINGS = ("mmc_core.settings", "mmc_core.schema")
+_IN_A_SESSION = (
+    "mmc_core.pipeline", "mmc_core.cue", "mmc_core.coach.team", "mmc_core.coach.plan", "mmc_core.coach.attention",
+    "mmc_core.coach.balance", "mmc_core.coach.cycle", "mmc_core.coach.effort", "mmc_core.coach.fatigue",
+    "mmc_core.coach.hold", "mmc_core.coach.motion", "mmc_core.coach.outbox", "mmc_core.coach.peak",
+    "mmc_core.coach.posture",
+)
+# fmt: on
 
 
 class App:
@@ -39,26 +60,38 @@ class App:
 
     def __init__(self, board):
         self.facts = board.facts
+        self.reset_cause = board.reset_cause
+        self._battery = board.battery
         self._clock = board.clock
         self._watchdog = board.watchdog
-        self._reset_cause = board.reset_cause
         self._monotonic = Monotonic(board.clock.ticks_ms())
-        self._now_ms = 0
-        self._utc_offset_ms = None  # wall clock minus now_ms; None: not set
+        self.now_ms = 0
+        self.utc_offset_ms = None  # wall clock minus now_ms; None: not set
         self.health = Health()
-        self.config = Config(board.folder)
-        self.config.load()
-        if self.config.was_damaged:
-            self.health.note(event.FAULT_SETTINGS, 0)
         self.journal = Journal(board.flash)
         self.journal.mount()
-        self._sampler = Sampler(board.emg, board.imu, board.facts)
-        self._haptic = Haptic(board.motor, self.config.settings, board.facts, self.health.note)
-        self._link = Link(board.console, self)
-        self._pipeline = Pipeline(self.config.settings, board.facts)
-        self._calibration = self._make_calibration()
-        self._starts_itself = True  # once, if the setting allows it
+        self.sampler = Sampler(board.emg, board.imu, board.facts)
+        self.haptic = Haptic(board.motor, board.facts, self.health.note)
+        self._patterns = []  # that wait for the one that plays
+        self.pipeline = None  # of the session under way
+        self.recording = Recording(self.journal, self.sampler, self.haptic, self.health)
+        self._button = button.Button(board.button)
+        self.wear = Wear()
+        self.orders = Orders(self, VERSION)
+        self._link = Link(board.console, self.orders)
+        self.starts_itself = True  # once, if the setting allows it
+        self._stirred_ms = self._idle_stop_ms = 0  # when the session last showed life; how long without is too long
+        self._begins = False  # a session, as soon as the desk has nothing under way
+        self._end_reason = END_ASKED
+        self._came_to = None  # units of the program, and how many were in its band
+        self.cues = 0  # of the session before
+        self._marks = 0
+        self._asked_ms = -_QUIET_LINE_MS  # when a host last wanted the desk
         self.activity = message.ACTIVITY_PREPARING
+        self._folder = board.folder
+        self.next = None  # of a session: settings in force and program's numbers; between two: a calibration to begin
+        self.desk = None
+        self._swap()
         board.emg.begin()
 
     def run(self):
@@ -67,153 +100,182 @@ class App:
             while True:
                 self.tick(self._monotonic.now_ms(self._clock.ticks_ms()))
                 self._watchdog.feed()
-                self._clock.sleep_ms(BLOCK_MS)
+                self._clock.sleep_ms(_SLEEP_MS if self.desk and self.desk.is_asleep else BLOCK_MS)
         finally:
-            self._haptic.stop(self._now_ms)
+            self.haptic.stop(self.now_ms)
 
     def tick(self, now_ms):
         """Do everything once."""
-        first_ms = min(now_ms, self._now_ms + BLOCK_MS)  # end of the oldest block that waits
-        self._now_ms = now_ms
-        self._haptic.tick(now_ms)
+        first_ms = min(now_ms, self.now_ms + BLOCK_MS)  # end of the oldest block that waits
+        self.now_ms = now_ms
+        if self.desk is None and self.pipeline is None:
+            self._swap()
+        self.haptic.tick(now_ms)
         try:
             while True:
-                if self._sampler.next_block():
-                    self._take_block(now_ms, self._haptic.is_busy(first_ms))
+                if self.sampler.next_block():
+                    self._take_block(now_ms, self.haptic.is_busy(first_ms))
                 elif not self._take_gap():
                     break
         except OSError as error:
             self.health.note(event.FAULT_SAMPLER, error.errno or 0)
-        if self.activity == message.ACTIVITY_RECORDING:
-            self._keep_log()
-        else:
-            self._idle()
+        gesture = self._button.tick(now_ms)
+        if self.pipeline:
+            self._train(gesture)
+        elif self.desk:
+            self._idle(gesture)
         try:
             self._link.tick()
         except OSError as error:
             self.health.note(event.FAULT_FLASH, error.errno or 0)
 
     def _take_block(self, now_ms, busy):
-        sampler, pipeline, haptic = self._sampler, self._pipeline, self._haptic
-        if self.activity == message.ACTIVITY_RECORDING:
+        sampler, pipeline, desk = self.sampler, self.pipeline, self.desk
+        if pipeline:
             cue = pipeline.step(sampler.block, sampler.t_samples, sampler.reading, busy, sampler.lead_off)
-            haptic.play(cue, now_ms)
-            pipeline.write_records(self._log, sampler.block, sampler.t_samples, busy)
-        else:
-            pipeline.kernel.process(sampler.block, busy, sampler.lead_off)
-            if self.activity == message.ACTIVITY_CALIBRATING:
-                haptic.play(self._calibration.step(busy, now_ms), now_ms)
+            self.haptic.play(cue, now_ms, pipeline.cue.pulses)
+            pipeline.write_records(self.recording.log, sampler.block, sampler.t_samples, busy)
+            if pipeline.coach.outbox.count:
+                self._stirred_ms = now_ms
+        elif desk and desk.is_asleep:
+            desk.feel(sampler.reading, now_ms)
+        elif desk:
+            desk.kernel.process(sampler.block, busy and not desk.sees_motor, sampler.lead_off)
+            desk.take_block(desk.kernel.out, busy, now_ms)
+        self.wear.came_off |= sampler.lead_off
 
     def _take_gap(self):
-        t_samples = self._sampler.t_samples
-        lost = self._sampler.take_lost()
-        if lost and self.activity == message.ACTIVITY_RECORDING:
-            self._pipeline.skip(self._log, t_samples, lost, CAUSE_OVERRUN)
+        t_samples = self.sampler.t_samples
+        lost = self.sampler.take_lost()
+        if lost and self.pipeline:
+            self.pipeline.skip(self.recording.log, t_samples, lost, CAUSE_OVERRUN)
         return lost
 
-    def _log(self, kind, values, tail=None, count=0):
-        """Append a record to the log while there is one. A page that the flash refuses is lost, this record is not."""
-        for _ in range(2 if self.journal.is_open else 0):
-            try:
-                self.journal.write(kind, values, tail, count)
-                return
-            except OSError as error:
-                self.health.note(event.FAULT_FLASH, error.errno or 0)
+    # A session
 
-    # Recording
-
-    def _start(self):
+    def start(self):
         """Begin a session; a result code of message.py."""
-        if self.activity != message.ACTIVITY_IDLE:
+        if self.activity != message.ACTIVITY_IDLE or self.desk is None:
             return message.RESULT_BUSY
+        config, found = self.desk.prepare()
+        numbers = found[0].numbers if found else None
+        if numbers and numbers[MODE] == MODE_MVC:  # its contractions are a calibration's
+            self.desk.calibrate(message.CALIBRATE_MAXIMUM, self.now_ms)
+            return message.OK
         session = self.journal.open()
         if session == 0:
-            self._note_fault(event.FAULT_JOURNAL_FULL, 0)
+            self.note_fault(event.FAULT_JOURNAL_FULL, 0)
             return message.RESULT_FLASH
-        self._pipeline = Pipeline(self.config.settings, self.facts)
-        self._haptic.configure(self.config.settings)
-        self._sampler.restart()
-        self._write_header(session)
+        self.sampler.restart()
+        self.recording.begin()
+        self.desk.write_header(self.recording, config, found, session)
+        self.desk.gym.hear(INPUT_RUNS, self.now_ms)
+        self.haptic.configure(config)
+        self._idle_stop_ms = config["idle_stop_min"] * 60000
+        self._stirred_ms, self._marks = self.now_ms, 0
+        self.next = (config, numbers)
+        self.desk = None
+        _let_go_of(_AT_THE_DESK)
         self.activity = message.ACTIVITY_RECORDING
-        self._haptic.play(event.CUE_START, self._now_ms)
+        self.haptic.play(event.CUE_START, self.now_ms)
         return message.OK
 
-    def _write_header(self, session):
-        facts, config, write = self.facts, self.config.settings, self._log
-        channels = facts.EMG_CHANNELS
-        numbers = (record.FORMAT_MAJOR, record.FORMAT_MINOR, session, self.config.boot_count, self._reset_cause)
-        numbers += (self.utc_ms(), RATE_HZ, BLOCK_SAMPLES, FRAME_BLOCKS, facts.IMU_RATE_HZ // IMU_BLOCKS)
-        numbers += ((1000000 << IMU_SHIFT) // facts.IMU_ACCEL_COUNTS_PER_G,)
-        numbers += ((1000 << IMU_SHIFT) // facts.IMU_GYRO_COUNTS_PER_DPS,)
-        numbers += (channels, 1 if config["log_mode"] == "raw" else 0)
-        write(record.SESSION, numbers + (facts.DEVICE_ID, VERSION, facts.NAME, config["wearer"]))
-        for channel in range(channels):
-            kind, _ = settings.to_wire("ch{}_reference_kind".format(channel), config.channel(channel, "reference_kind"))
-            side, _ = settings.to_wire("ch{}_side".format(channel), config.channel(channel, "side"))
-            rest_q3 = to_q3(config.channel(channel, "rest_nv"), facts)
-            reference_q3 = to_q3(config.channel(channel, "reference_nv"), facts) if kind else 0
-            numbers = (channel, side, kind, rest_q3, reference_q3, facts.EMG_NV_PER_COUNT)
-            numbers += (config.channel(channel, "calibrated_utc_s") * 1000,)
-            texts = (config.channel(channel, "muscle"), config.channel(channel, "site"), _UNITS[kind])
-            write(record.CHANNEL, numbers + texts)
-        for name in settings.keys(settings.SCHEMA):
-            write(record.SETTING, settings.to_wire(name, config[name]))
+    def _swap(self):
+        """Bring in what is needed next. A tick after the other was let go of: until then its heap is in use."""
+        gc.collect()  # what was let go of leaves room at the bottom: what comes shall take that, and no large piece
+        if self.activity != message.ACTIVITY_RECORDING:
+            from mmc_device.desk import Desk
 
-    def _keep_log(self):
-        """What belongs in the log besides the pipeline's records; at most one page to flash."""
-        self._log_motor()
-        fault = self.health.take_unlogged()
-        if fault:
-            self._log(record.FAULT, (self._sampler.t_samples, fault[0], fault[1]))
-        try:
-            self.journal.tick()
-        except OSError as error:
-            self.health.note(event.FAULT_FLASH, error.errno or 0)
-        if self.journal.is_full and self.journal.is_open:
-            self._close_log(_END_FULL)  # the training goes on without it
-            self._note_fault(event.FAULT_JOURNAL_FULL, self.journal.dropped_pages)
+            self.desk = Desk(self, self._folder, self.now_ms)
+            if self._came_to:
+                self.desk.note_progress(self._came_to[0], self._came_to[1])
+                self._came_to = None
+            if self.activity == message.ACTIVITY_ASKING:
+                self.desk.gym.ask_after(self.now_ms)
+            elif self.next:
+                self.desk.calibrate(self.next, self.now_ms)
+        else:
+            from mmc_core.pipeline import Pipeline
 
-    def _log_motor(self):
-        haptic = self._haptic
-        changed = haptic.take_change()
-        if changed:
-            value = haptic.strength_pct if changed == event.EVENT_MOTOR_ON else haptic.pulse_ms
-            values = (self._sampler.t_samples, changed, event.NO_CHANNEL, value, 0, 0, int(haptic.is_on))
-            self._log(record.EVENT, values)
+            self.pipeline = Pipeline(self.next[0], self.facts, self.next[1])
+            _let_go_of(_SETTINGS)
+            self.sampler.restart()  # what came in meanwhile belongs to no session
+        self.next = None
 
-    def _close_log(self, reason):
-        sampler, write = self._sampler, self._log
-        self._pipeline.close(write, sampler.t_samples)
-        numbers = (sampler.t_samples, sampler.samples, sampler.lost_samples, self.journal.dropped_pages)
-        write(record.END, numbers + (self._pipeline.cues, reason))
-        try:
-            self.journal.close()
-        except OSError as error:
-            self.health.note(event.FAULT_FLASH, error.errno or 0)
+    def _train(self, gesture):
+        """The button; what belongs in the log besides the pipeline's records; the end when nothing happens any more."""
+        action = button.in_session(gesture)
+        plan = self.pipeline.plan
+        if action == button.MARK:
+            self._marks += 1
+            self.note(event.EVENT_MARK, event.NO_CHANNEL, self._marks)
+        elif action == button.SKIP:
+            self.note(event.EVENT_SKIP, event.NO_CHANNEL, 0)
+            self.pipeline.skip_rest()
+        if gesture and action != button.STOP:
+            self.haptic.play(event.CUE_TICK, self.now_ms)
+        if not self.recording.keep():
+            self.recording.end_pipeline(self.pipeline)
+            self.recording.close(END_FULL)  # the training goes on without it
+            self.note_fault(event.FAULT_JOURNAL_FULL, self.journal.dropped_pages)
+        still_ms = self.now_ms - self._stirred_ms
+        longest_ms = self._idle_stop_ms
+        if action == button.STOP:
+            self.end(END_ASKED, True)
+        elif (longest_ms and still_ms > longest_ms) or (plan and plan.phase == DONE and still_ms > _AFTER_PROGRAM_MS):
+            self.end(END_IDLE, False)
 
-    def _stop(self):
-        """End the session; the motor says so."""
-        self._haptic.stop(self._now_ms)
-        self._log_motor()
-        if self.journal.is_open:
-            self._close_log(_END_ASKED)
+    def end(self, reason, asks):
+        """What is decided ends here. asks: the wearer is there to be asked how it was."""
+        self.haptic.stop(self.now_ms)
+        self._end_reason = reason
+        if self.pipeline:
+            self.recording.end_pipeline(self.pipeline)
+            plan = self.pipeline.plan
+            self._came_to = (plan.units, plan.in_band) if plan else None
+            self.cues = self.pipeline.cues
+        self.pipeline = self.next = None
+        _let_go_of(_IN_A_SESSION)
+        if asks and self.wear.asks:
+            self.activity = message.ACTIVITY_ASKING
+        else:
+            self.finish()
+
+    def finish(self):
+        """Close the log; the motor says so."""
+        self.haptic.stop(self.now_ms)
+        self.recording.close(self._end_reason)
         self.activity = message.ACTIVITY_PREPARING
-        self._starts_itself = False
-        self._haptic.play(event.CUE_STOP, self._now_ms)
+        self.starts_itself = False
+        self._patterns = []
+        self.haptic.play(event.CUE_STOP, self.now_ms)
 
-    # Not recording
+    def note(self, kind, channel, value, threshold=0, reason=0):
+        """Log an event of the shell's own in the session under way."""
+        self.recording.note(kind, channel, value, threshold, reason)
 
-    def _idle(self):
-        """Erase ahead; follow the calibration; begin by itself when that is wanted and everything is ready."""
-        self._haptic.take_change()
-        if self.activity == message.ACTIVITY_CALIBRATING:
-            if not self._calibration.is_running:
-                self._end_calibration()
-        elif self._prepare_flash() and self._starts_itself and self._haptic.is_quiet(self._now_ms):
-            self._starts_itself = False
-            autostart = self.config.settings["autostart"]
-            if autostart == "always" or (autostart == "on" and self._pipeline.coach.scored):
-                self._start()
+    # No session
+
+    def _idle(self, gesture):
+        """Erase ahead; the desk's work; begin by itself when that is wanted and everything is ready."""
+        self.haptic.take_change()
+        if self._patterns and self.haptic.is_quiet(self.now_ms):
+            self.haptic.play(self._patterns[0] & 15, self.now_ms, self._patterns[0] >> 4)
+            self._patterns = self._patterns[1:]
+        self.desk.step(gesture, self.now_ms)
+        if self._begins:
+            self._begins = False
+            if self.start() != message.OK:
+                self.haptic.play(event.CUE_ERROR, self.now_ms)
+                self.desk.gym.hear(INPUT_FAILED, self.now_ms)
+            return
+        if self.activity <= message.ACTIVITY_IDLE and self._prepare_flash():
+            is_quiet = self.haptic.is_quiet(self.now_ms) and self.now_ms - self._asked_ms >= _QUIET_LINE_MS
+            if self.starts_itself and is_quiet:
+                self.starts_itself = False
+                autostart = self.desk.config.settings["autostart"]
+                if autostart == "always" or (autostart == "on" and self.desk.is_scored):
+                    self.start()
 
     def _prepare_flash(self):
         try:
@@ -224,104 +286,55 @@ class App:
         self.activity = message.ACTIVITY_IDLE if is_ready else message.ACTIVITY_PREPARING
         return is_ready
 
-    def _end_calibration(self):
-        calibration, config = self._calibration, self.config.settings
-        self.activity = message.ACTIVITY_IDLE
-        if calibration.found_hz:
-            config.put("mains_found_hz", str(calibration.found_hz))
-        if calibration.phase == message.PHASE_DONE:
-            self._keep_references()
-            self._starts_itself = True
-        self._save()
-        self._pipeline = Pipeline(config, self.facts)
+    def play(self, pattern, pulses=0):
+        """Play a pattern, or so many pulses, once what plays is over."""
+        if pattern != event.CUE_NONE:
+            self._patterns.append(pattern | pulses << 4)
 
-    def _keep_references(self):
-        calibration, config = self._calibration, self.config.settings
-        kind = "mvc" if calibration.kind == message.CALIBRATE_MAXIMUM else "ref"
-        for channel in range(self.facts.EMG_CHANNELS):
-            key = "ch{}_".format(channel)
-            if calibration.is_usable(channel):
-                config.put(key + "reference_nv", to_nanovolt(calibration.reference_q3[channel], self.facts))
-                config.put(key + "rest_nv", to_nanovolt(calibration.rest_q3[channel], self.facts))
-                config.put(key + "calibrated_utc_s", self.utc_ms() // 1000)
-                config.put(key + "reference_kind", kind)
+    def begin_soon(self):
+        """Begin a session once the desk is through with what it is doing: then nothing of it is in use."""
+        self._begins = True
 
-    def _save(self):
-        """Keep the settings; a result code of message.py."""
-        try:
-            self.config.save()
-        except OSError as error:
-            self._note_fault(event.FAULT_FLASH, error.errno or 0)
-            return message.RESULT_FLASH
-        return message.OK
+    def wait_for_host(self, longer_ms):
+        """A host reads or changes what a session lets go of, or is about to: no session begins by itself meanwhile."""
+        self._asked_ms = max(self._asked_ms, self.now_ms + longer_ms)
 
-    def _note_fault(self, code, detail):
+    def stir(self):
+        """Somebody is there."""
+        if self.desk:
+            self.desk.gym.hear(INPUT_STIR, self.now_ms)
+
+    def hush(self):
+        """What waits to be played is out of date."""
+        self._patterns = []
+
+    def spin(self, wanted):
+        """Let the motor run, or stop it, for a check."""
+        self.haptic.spin(wanted, self.now_ms)
+
+    def enter(self, activity):
+        """Something else begins between two sessions."""
+        self.activity = activity
+
+    def note_fault(self, code, detail):
+        """Count a fault, and let the wearer know."""
         self.health.note(code, detail)
-        self._haptic.play(event.CUE_ERROR, self._now_ms)
-
-    # What the line asks for
+        self.haptic.play(event.CUE_ERROR, self.now_ms)
 
     def utc_ms(self):
         """Wall clock, or 0 when it was never set."""
-        return 0 if self._utc_offset_ms is None else self._utc_offset_ms + self._now_ms
+        return 0 if self.utc_offset_ms is None else self.utc_offset_ms + self.now_ms
 
-    def status(self):
-        """The fields of a STATUS reply."""
-        journal, calibration, health = self.journal, self._calibration, self.health
-        result = calibration.result | self._pipeline.coach.target << 4
-        return (
-            self._now_ms, self.utc_ms(), self.activity, calibration.phase, result, journal.session, health.faults,
-            journal.ready_blocks, journal.free_blocks(), journal.blocks, health.newest, int(self._haptic.is_on),
-        )  # fmt: skip
+    def battery_pct(self):
+        """What is left, as far as the board can tell; 100 where it can't."""
+        return self._battery.percent()
 
-    def set_time(self, utc_ms):
-        """Set the wall clock; a session that runs gets a record that ties it to its counter."""
-        if utc_ms >= _LAST_UTC_MS:
-            return message.RESULT_RANGE
-        self._utc_offset_ms = utc_ms - self._now_ms
-        if self.activity == message.ACTIVITY_RECORDING:
-            self._log(record.CLOCK, (self._sampler.t_samples, utc_ms))
-        return message.OK
+    def at_rest(self):
+        """The desk, or None while it must not be disturbed."""
+        self.wait_for_host(0)
+        return self.desk if self.activity <= message.ACTIVITY_IDLE else None
 
-    def put_setting(self, number, key):
-        """Check, set and keep one setting. It is in force from the next session on."""
-        if self.activity in (message.ACTIVITY_RECORDING, message.ACTIVITY_CALIBRATING):
-            return message.RESULT_BUSY
-        try:
-            name, value = settings.from_wire(number, key)
-            self.config.settings.put(name, value)
-        except UsageError:
-            return message.RESULT_RANGE
-        self._pipeline = Pipeline(self.config.settings, self.facts)
-        return self._save()
 
-    def control(self, verb, argument):
-        """Carry out a verb of message.py."""
-        if verb == message.VERB_START:
-            return self._start()
-        if verb == message.VERB_STOP:
-            if self.activity == message.ACTIVITY_RECORDING:
-                self._stop()
-            return message.OK
-        if verb == message.VERB_CALIBRATE and argument in (message.CALIBRATE_MAXIMUM, message.CALIBRATE_REFERENCE):
-            return self._calibrate(argument)
-        if verb == message.VERB_CANCEL:
-            if self.activity == message.ACTIVITY_CALIBRATING:
-                self._haptic.play(self._calibration.cancel(), self._now_ms)
-            return message.OK
-        return message.RESULT_RANGE
-
-    def _make_calibration(self):
-        return Calibration(self._pipeline.kernel, self._pipeline.coach.target, self.config.settings)
-
-    def _calibrate(self, kind):
-        if self.activity == message.ACTIVITY_RECORDING:
-            self._stop()
-        if self.activity == message.ACTIVITY_CALIBRATING:
-            return message.RESULT_BUSY
-        self.activity = message.ACTIVITY_CALIBRATING
-        self._pipeline.kernel.reset()
-        self._calibration = self._make_calibration()
-        self._haptic.configure(self.config.settings)
-        self._haptic.play(self._calibration.start(kind, self._now_ms), self._now_ms)
-        return message.OK
+def _let_go_of(names):
+    for name in names:
+        let_go(name)

@@ -12,9 +12,10 @@ Source: CEDE matrix on amplitude normalisation (Besomi 2020): isometric maximum,
     (error)
 
 The reference of a channel is the greatest mean of its envelope over half a second in any contraction (sub-maximal: the
-mean over the three contractions' best half seconds). The first half of the rest looks for the mains (mains.py), the
-second takes the level with the notch in its place. Channels that stay near their rest are left uncalibrated, unless
-it is the target channel: then the whole calibration is refused. The motor's own blocks are left out.
+mean over the three contractions' best half seconds). To renew, two seconds of rest and one contraction do. The first
+half of the rest looks for the mains (mains.py), the second takes the level with the notch in its place. Channels that
+stay near their rest are left uncalibrated, unless it is the target channel: then the whole calibration is refused. The
+motor's own blocks are left out.
 """
 
 from array import array
@@ -22,10 +23,12 @@ from array import array
 from mmc_core import event, message
 from mmc_core.chain import OUT_Q3, OUT_QUALITY
 from mmc_core.compat import const
-from mmc_core.mains import MainsFinder, mains_in_force_hz
+from mmc_core.mains import MainsFinder
 from mmc_core.sample import QUALITY_CLIPPED, QUALITY_FLAT
+from mmc_core.settings import mains_in_force_hz
 
 _REST_MS = const(5000)
+_SHORT_REST_MS = const(2000)  # to renew
 _SETTLE_MS = const(1000)  # at the start of a phase: filters settle, the wearer reacts
 _SEARCH_END_MS = const(3010)  # of the rest
 _RESETTLE_MS = const(3500)
@@ -62,6 +65,7 @@ class Calibration:
         self.kind = message.CALIBRATE_MAXIMUM
         self._contracting = False
         self._began_ms = 0
+        self._contractions = self._rest_ms = self._resettle_ms = 0
 
     @property
     def is_running(self):
@@ -71,13 +75,18 @@ class Calibration:
     def start(self, kind, now_ms):
         """Begin with rest; returns the pattern to play."""
         self.kind = kind
+        renews = kind == message.CALIBRATE_RENEW
+        self._contractions = 1 if renews else _CONTRACTIONS
+        self._rest_ms = _SHORT_REST_MS if renews else _REST_MS
+        self._resettle_ms = 0 if renews else _RESETTLE_MS
         self.result = message.CALIBRATION_GOOD
         for channel in range(self._channels):
             self.rest_q3[channel] = self.reference_q3[channel] = 0
             self._clipped[channel] = self._flat[channel] = 0
         self._enter(message.PHASE_REST, False, now_ms)
-        self._kernel.search_mains()
-        self._searching = True
+        if not renews:
+            self._kernel.search_mains()
+        self._searching = not renews
         return event.CUE_START
 
     def cancel(self):
@@ -93,13 +102,13 @@ class Calibration:
         if not motor_busy and age_ms >= _SETTLE_MS:
             if self._searching:
                 self._finder.step(self._kernel.out)
-            elif self._contracting or (self.phase == message.PHASE_REST and age_ms >= _RESETTLE_MS):
+            elif self._contracting or (self.phase == message.PHASE_REST and age_ms >= self._resettle_ms):
                 self._collect(self._kernel.out)
         if self._searching and age_ms >= _SEARCH_END_MS:
             self._end_search()
         if self.phase == message.PHASE_REST:
             # However long the device was away: without a window there is no level of rest.
-            is_over = age_ms >= _REST_MS and self._blocks >= _WINDOW_BLOCKS
+            is_over = age_ms >= self._rest_ms and self._blocks >= _WINDOW_BLOCKS
             return self._end_rest(now_ms) if is_over else event.CUE_NONE
         if self._contracting:
             if age_ms < _CONTRACT_MS:
@@ -109,7 +118,7 @@ class Calibration:
             return event.CUE_STOP
         if age_ms < _RELAX_MS:
             return event.CUE_NONE
-        if self.phase < message.PHASE_REST + _CONTRACTIONS:
+        if self.phase < message.PHASE_REST + self._contractions:
             self._enter(self.phase + 1, True, now_ms)
             return event.CUE_START
         return self._finish()
@@ -158,7 +167,7 @@ class Calibration:
             if self.kind == message.CALIBRATE_MAXIMUM:
                 self.reference_q3[channel] = max(self.reference_q3[channel], self._best[channel])
             else:
-                self.reference_q3[channel] += self._best[channel] // _CONTRACTIONS
+                self.reference_q3[channel] += self._best[channel] // self._contractions
 
     def _finish(self):
         if self._clipped[self._target] > _MAX_CLIPPED_BLOCKS:

@@ -15,7 +15,7 @@ import binascii
 import os
 import struct
 
-from mmc_core import record, settings
+from mmc_core import decoding, record, settings
 from mmc_core.errors import FormatError, UsageError
 
 _SETTINGS = "settings.mmc"
@@ -26,9 +26,10 @@ _NO_ENTRY = 2  # ENOENT
 class Config:
     """Keeps `settings` and `boot_count` in a folder."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, values=None):
+        """values: what `settings` holds, where it was loaded before."""
         self._folder = folder
-        self.settings = settings.Settings()
+        self.settings = settings.Settings(values)
         self.boot_count = 0
         self.was_damaged = False
         self._is_foreign = False  # the file holds settings that are not understood here
@@ -37,38 +38,38 @@ class Config:
         """Read what is there and count this start. Missing files mean a first start."""
         self.settings = settings.Settings()
         try:
-            self._take(self._read(_SETTINGS))
+            self._take(self.read(_SETTINGS))
         except FormatError:
-            self._set_aside(_SETTINGS)
+            self.set_aside(_SETTINGS)
             self._is_foreign = False
             self.settings = settings.Settings()
         try:
-            data = self._read(_BOOTS)
+            data = self.read(_BOOTS)
             if len(data) not in (0, 4):
                 raise FormatError("length does not match")
             self.boot_count = struct.unpack("<I", data)[0] if data else 0
         except FormatError:
-            self._set_aside(_BOOTS)
+            self.set_aside(_BOOTS)
         self.boot_count += 1
         try:
-            self._write(_BOOTS, struct.pack("<I", self.boot_count))
+            self.write(_BOOTS, struct.pack("<I", self.boot_count))
         except OSError:
             self.was_damaged = True  # a full file system stops no training
 
     def save(self):
         """Keep the settings as they are now."""
         if self._is_foreign:
-            self._set_aside(_SETTINGS)
+            self.set_aside(_SETTINGS)
             self._is_foreign = False
         buffer = bytearray(64)
         parts = []
         for name in settings.names():
             values = settings.to_wire(name, self.settings[name])
             parts.append(bytes(buffer[: record.encode_into(buffer, 0, record.SETTING, values)]))
-        self._write(_SETTINGS, b"".join(parts))
+        self.write(_SETTINGS, b"".join(parts))
 
     def _take(self, body):
-        for _, kind, values, _ in record.decode(body, 0, len(body)):
+        for _, kind, values, _ in decoding.decode(body, 0, len(body)):
             if kind == 0:
                 raise FormatError(values)
             if kind == record.SETTING:
@@ -78,7 +79,7 @@ class Config:
                 except UsageError:  # another version wrote it
                     self.was_damaged = self._is_foreign = True
 
-    def _read(self, name):
+    def read(self, name):
         """The file's bytes in front of a valid checksum; b"" when there is no such file."""
         try:
             with open(self._folder + "/" + name, "rb") as file:
@@ -91,13 +92,15 @@ class Config:
             raise FormatError("checksum does not match")
         return data[:-4]
 
-    def _write(self, name, data):
+    def write(self, name, data):
+        """Replace a file, whole."""
         path = self._folder + "/" + name
         with open(path + ".new", "wb") as file:
             file.write(data + struct.pack("<I", binascii.crc32(data)))
         os.rename(path + ".new", path)
 
-    def _set_aside(self, name):
+    def set_aside(self, name):
+        """Give a file that can't be understood another name."""
         self.was_damaged = True
         bad = name + ".bad"
         while bad in os.listdir(self._folder):

@@ -19,6 +19,7 @@ from mmc_core import event
 from mmc_core.compat import const
 
 _APART_MS = const(600)
+_COUNT_GAP_MS = const(300)  # between pulses that are counted
 
 # By cue, from CUE_ENGAGE on, a zero behind each: pulses, and gaps between them, in 10 ms. Engage is the settings'.
 _PATTERNS = (
@@ -38,20 +39,20 @@ _PATTERNS = (
 class Haptic:
     """Plays one pattern at a time; a new one replaces it, an error pattern included."""
 
-    def __init__(self, motor, config, facts, note):
+    def __init__(self, motor, facts, note):
         """note(code, detail): takes faults of the motor's driver."""
         self._motor = motor
         self._note = note
         self._spin_down_ms = facts.MOTOR_SPIN_DOWN_MS
         self._begin = self._end = 0  # of the pattern among all
         self._pulses_left = 0
-        self._until_ms = 0
+        self._until_ms = self._between_ms = 0
+        self._pulse_ms = self._gap_ms = self._engage_pulses = self.strength_pct = 0
         self._on_ms = self._off_ms = 0
         self.is_on = False
         self._ever = False
         self.changed = 0  # EVENT_MOTOR_ON or _OFF since the last `take_change`, else 0
         self.pulse_ms = 0  # length of the pulse that ended last
-        self.configure(config)
 
     def configure(self, config):
         """Take over strength and lengths from the settings."""
@@ -60,17 +61,18 @@ class Haptic:
         self._engage_pulses = config["cue_pulses"]
         self.strength_pct = config["cue_strength_pct"]
 
-    def play(self, pattern, now_ms):
-        """Start a pattern of event.CUE_..."""
+    def play(self, pattern, now_ms, pulses=0):
+        """Start a pattern of event.CUE_..., or so many pulses to be counted."""
         if pattern == event.CUE_NONE:
             return
         begin = 0
-        while pattern > event.CUE_ENGAGE:
+        while pattern > event.CUE_ENGAGE and not pulses:
             begin = _PATTERNS.find(b"\0", begin) + 1
             pattern -= 1
         self._begin = begin
         self._end = end = _PATTERNS.find(b"\0", begin)
-        self._pulses_left = (end - begin) // 2 + 1 if end > begin else self._engage_pulses
+        self._pulses_left = pulses or ((end - begin) // 2 + 1 if end > begin else self._engage_pulses)
+        self._between_ms = _COUNT_GAP_MS if pulses else self._gap_ms
         if not self.is_on:
             self._until_ms = now_ms
         self.tick(now_ms)
@@ -97,6 +99,14 @@ class Haptic:
     def is_quiet(self, now_ms):
         """True when nothing plays, and the last pattern is so long ago that the next is felt as another."""
         return not self.is_on and not self._pulses_left and (not self._ever or now_ms - self._off_ms >= _APART_MS)
+
+    def spin(self, wanted, now_ms):
+        """Let the motor run, for at most a second, or stop it: it is measured, nobody is told anything."""
+        if wanted:
+            self._pulses_left = 0
+            self._switch_on(now_ms, 1000)
+        else:
+            self.stop(now_ms)
 
     def stop(self, now_ms):
         """End the pattern and the motor, whatever happens."""
@@ -132,6 +142,6 @@ class Haptic:
         self._off_ms = now_ms
         self._until_ms = now_ms
         if self._pulses_left:
-            self._until_ms += self._length_ms(-2 * self._pulses_left, self._gap_ms)
+            self._until_ms += self._length_ms(-2 * self._pulses_left, self._between_ms)
         self.pulse_ms = now_ms - self._on_ms
         self.changed = event.EVENT_MOTOR_OFF

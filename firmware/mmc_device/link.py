@@ -6,11 +6,12 @@ State: the protocol server; the stream that a READ began
 Cost:  at most INPUT_BYTES taken and one piece of a stream sent per tick
 Source: a stock console keeps 259 input bytes and drops the rest: the host sends one small frame and waits
 
-The app behind it offers: `version`, `facts`, `journal`, `config`, status(), control(verb, argument), set_time(utc_ms),
-put_setting(number, key). The last three return a result code of message.py.
+The app behind it offers: `version`, `facts`, `journal`, `wear`, status(), control(verb, argument),
+set_time(utc_ms), stir(), at_rest(). The second and third return a result code of message.py; the last the desk, which
+has put_setting(number, key), put_program(slot, data) and `shelf`, or None.
 """
 
-from mmc_core import message, record, settings
+from mmc_core import message, record
 from mmc_core.compat import const
 from mmc_core.sync import SyncServer
 
@@ -36,6 +37,9 @@ class Link:
             message.GET_SETTING: self._get_setting,
             message.PUT_SETTING: self._put_setting,
             message.CONTROL: self._control,
+            message.GET_PROGRAM: self._get_program,
+            message.PUT_PROGRAM: self._put_program,
+            message.CHECKED: self._checked,
         }
 
     def tick(self):
@@ -45,6 +49,7 @@ class Link:
                 byte = self._console.read()
                 if byte < 0:
                     break
+                self._app.stir()
                 request = self._server.receive(byte)
                 if request is not None:
                     self._answer(request[0], request[1])
@@ -116,14 +121,29 @@ class Link:
         return (self._app.set_time(utc_ms),)
 
     def _get_setting(self, index):
-        names = tuple(settings.names())
-        if index >= len(names):
-            self._send(self._server.refuse_into(message.RESULT_UNKNOWN))
-            return None
-        return (len(names),) + settings.to_wire(names[index], self._app.config.settings[names[index]])
+        desk = self._app.at_rest()
+        found = desk.get_setting(index) if desk else None
+        if found is None:
+            self._send(self._server.refuse_into(message.RESULT_UNKNOWN if desk else message.RESULT_BUSY))
+        return found
 
     def _put_setting(self, number, key):
-        return (self._app.put_setting(number, key),)
+        desk = self._app.at_rest()
+        return (desk.put_setting(number, key) if desk else message.RESULT_BUSY,)
+
+    def _get_program(self, slot):
+        desk = self._app.at_rest()
+        if desk is None:
+            self._send(self._server.refuse_into(message.RESULT_BUSY))
+            return None
+        return (slot,) + desk.shelf.get(slot)
+
+    def _put_program(self, slot, data):
+        desk = self._app.at_rest()
+        return (desk.put_program(slot, data) if desk else message.RESULT_BUSY,)
+
+    def _checked(self):
+        return self._app.wear.checked, self._app.wear.findings
 
     def _control(self, verb, argument):
         return (self._app.control(verb, argument),)

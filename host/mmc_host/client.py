@@ -7,6 +7,7 @@ State: the request in flight is in `mmc_core.sync_client.SyncClient`; here only 
 """
 
 import secrets
+import struct
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -180,6 +181,24 @@ class Device:
         """
         number, key = settings.to_wire(name, settings.validate(name, value))
         self._check(self._ask(message.PUT_SETTING, [number, key])[0], f"{name} was not set")
+
+    def program(self, slot: int) -> tuple[int, int, bytes]:
+        """Return (shift of the band in percent, sessions in a row that mastered it, bytes) of a place from 1 on."""
+        _, shift_pct, streak, data = self._ask(message.GET_PROGRAM, [slot])
+        return shift_pct, streak, bytes(data)
+
+    def put_program(self, slot: int, data: bytes) -> None:
+        """Keep a program on the device, or none; its progress begins anew.
+
+        Raises:
+            PeerError: the device refused.
+        """
+        self._check(self._ask(message.PUT_PROGRAM, [slot, data])[0], f"the program was not stored in place {slot}")
+
+    def findings(self) -> tuple[int, tuple[tuple[int, int, int, int], ...]]:
+        """Return how the newest check stands (0 none, 1 under way, 2 done), and its findings; see `message.CHECKED`."""
+        state, data = self._ask(message.CHECKED, [])
+        return state, tuple(struct.iter_unpack("<4h", data))
 
     def control(self, verb: int, argument: int = 0) -> None:
         """Start or stop something, see `message.VERB_*`.

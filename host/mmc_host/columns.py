@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-PERCENT_UNITS = ("%MVC", "%ref", "%")
+PERCENT_UNITS = ("%MVC", "%ref", "%rel", "%")
 NOT_STATED = "not stated"
 RECORDING_SITE = "recording"  # site of a channel of a recording that knows no reference
 LOOK_AHEAD_SITE = "recording, look-ahead"  # site of a channel whose reference was found on the whole recording
@@ -52,8 +52,10 @@ class Header:
 class Channel:
     """A CHANNEL record.
 
-    side: "not stated", "left", "right", "midline". reference_kind: "none", "mvc", "ref", "unknown" (record damaged).
-    unit: unit of this channel's envelope: "%MVC", "%ref", "%" (kind of reference unknown), "uV", "unknown".
+    side: "not stated", "left", "right", "midline". reference_kind: "none", "mvc", "ref", "relative" (from
+    before the electrodes came off or the wearable was off for long), "unknown" (record damaged).
+    unit: unit of this channel's envelope: "%MVC", "%ref", "%rel" (of a reference from another placement, perhaps),
+    "%" (kind of reference unknown), "uV", "unknown".
     rest_uv, reference_uv: mean rectified amplitude at the skin, in microvolt; None: not calibrated.
     """
 
@@ -160,7 +162,7 @@ class Fault:
 
 @dataclass(frozen=True)
 class End:
-    """The END record. reason: "asked", "journal_full", "battery" or "unknown_N"."""
+    """The END record. reason: "asked", "journal_full", "battery", "idle" or "unknown_N"."""
 
     t_s: float
     samples: int
@@ -188,19 +190,30 @@ class Missing:
 
 
 @dataclass(frozen=True)
+class Plan:
+    """The PROGRAM record: place on the device, by how much practice had moved the band, the program's bytes."""
+
+    slot: int
+    shift_pct: int
+    streak: int
+    data: bytes
+
+
+@dataclass(frozen=True)
 class Session:
     """One session, decoded.
 
     events: in the order in which the device logged them, which pairs causes with effects; a hold's end carries the
-    time of the crossing and may so be a little earlier than its neighbours. settings: by name; unknown names (those of
-    a later firmware) keep their raw value and are listed in `unknown_settings`. end: None when power was cut or the
-    session was still being recorded. samples: sum over feature frames. lost_samples: sum over gaps. span_samples: the
-    counter at the end (END record, else the end of the last frame or gap). pages: those that could be read.
-    skipped_records: records of kinds that this version does not know.
+    time of the crossing and may so be a little earlier than its neighbours. plan: None when no program was followed.
+    settings: by name; unknown names (those of a later firmware) keep their raw value and are listed in
+    `unknown_settings`. end: None when power was cut or the session was still being recorded. samples: sum over feature
+    frames. lost_samples: sum over gaps. span_samples: the counter at the end (END record, else the end of the last
+    frame or gap). pages: those that could be read. skipped_records: records of kinds that this version does not know.
     """
 
     header: Header
     channels: tuple[Channel, ...]
+    plan: Plan | None
     settings: Mapping[str, int | str]
     unknown_settings: frozenset[str]
     features: Features

@@ -9,13 +9,15 @@ from dataclasses import dataclass
 
 from mmc_core import message
 
-ACTIVITIES = ("preparing flash", "idle", "recording", "calibrating")
+ACTIVITIES = ("preparing flash", "idle", "recording", "calibrating", "checking", "asking how it was")
 
 _VERBS = {
     message.VERB_START: "session was started",
     message.VERB_STOP: "session was ended",
     message.VERB_CALIBRATE: "calibration was started",
     message.VERB_CANCEL: "calibration was cancelled",
+    message.VERB_CHECK: "check was started",
+    message.VERB_ANSWER: "answer was taken",
 }
 _REFUSALS = {
     message.RESULT_UNKNOWN: "it does not know that; its firmware may be older than this program",
@@ -24,12 +26,15 @@ _REFUSALS = {
     message.RESULT_MISMATCH: "size or SHA-256 differ from its own bytes",
     message.RESULT_FLASH: "its flash failed; see `mmc-host devices` and pull what is there",
     message.RESULT_VERSION: "it speaks another version of the protocol; update the older of firmware and mmc-host",
+    message.RESULT_NOT_TODAY: "pain, or no energy: better not today",
     message.RESULT_PENDING: "it is still working on it; try again in a minute",
 }
 _BUSY = {
     message.ACTIVITY_PREPARING: "the wearable prepares its flash; try again in a minute",
     message.ACTIVITY_RECORDING: "the wearable records session {session}; end it with `mmc-host stop`",
     message.ACTIVITY_CALIBRATING: "the wearable calibrates; wait for its end, then try again",
+    message.ACTIVITY_CHECKING: "the wearable checks its electrodes; wait for its end, then try again",
+    message.ACTIVITY_ASKING: "the wearable asks how it was; answer it, or end that with `mmc-host stop`",
 }
 
 
@@ -61,7 +66,7 @@ class Status:
     free_blocks: int
     blocks: int
     fault: int
-    motor: int
+    motor: int  # bit 0: the motor runs; bit 1: `pointed_at`
 
     @property
     def preparing(self) -> bool:
@@ -77,6 +82,11 @@ class Status:
     def calibrating(self) -> bool:
         """Whether a calibration runs."""
         return bool(self.activity == message.ACTIVITY_CALIBRATING)
+
+    @property
+    def pointed_at(self) -> bool:
+        """Whether its wearer points at this one: the button is being held, or was within the last minute."""
+        return bool(self.motor & 2)
 
     @property
     def activity_name(self) -> str:

@@ -29,6 +29,7 @@ from mmc_core.chain import OUT_DISPLAY, OUT_ENVELOPE, OUT_FAST, OUT_QUALITY
 from mmc_core.errors import FormatError, UsageError
 from mmc_core.kernel import MAX_PERMILLE
 from mmc_core.pipeline import Pipeline
+from mmc_core.program import decode
 from mmc_core.sample import BLOCK_SAMPLES, RATE_HZ
 from mmc_core.settings import Settings, names, validate
 from mmc_host.columns import Channel, Event, Features, Missing, Session
@@ -38,7 +39,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-SHELL_EVENTS = frozenset({"motor_on", "motor_off"})  # logged by the device's shell: no pipeline writes them
+# Logged by the device's shell: no pipeline writes them.
+SHELL_EVENTS = frozenset("motor_on motor_off mark skip contact confirmed answer artefact".split())
 
 _CAUSE = 1  # of a gap; only the log asks for it
 _IMU_WORDS = 6
@@ -53,6 +55,11 @@ _NO_EFFECT = {
     "calibrated_utc_s": "it decides nothing",
     "log_mode": _RECORDED,
     "autostart": _RECORDED,
+    "program": "the program is the recorded one",
+    "wearers": _NAME,
+    "ask": "nobody is asked",
+    "confirm": _RECORDED,
+    "idle_stop_min": _RECORDED,
     "cue_pulse_ms": _MOTOR,
     "cue_gap_ms": _MOTOR,
     "cue_pulses": _MOTOR,
@@ -85,7 +92,7 @@ class Rerun:
 
 def recorded_events(session: Session) -> tuple[Event, ...]:
     """The session's events without those of the shell, to set beside `Rerun.events`."""
-    return tuple(event for event in session.events if event.kind not in SHELL_EVENTS)
+    return tuple(event for event in session.events if event.kind not in SHELL_EVENTS and event.reason != "not_today")
 
 
 def parse_changes(assignments: Sequence[str]) -> dict[str, int | str]:
@@ -123,7 +130,8 @@ def rerun(session: Session, changes: Mapping[str, int | str] | None = None) -> R
             f"the record of channel {target}, which is the target, is damaged: its scale and reference are lost, "
             "so that nothing can be replayed"
         )
-    run = _Run(session, Pipeline(config, facts), _channels(session, config), facts.MOTOR_SPIN_DOWN_MS)
+    pipeline = Pipeline(config, facts, _numbers(session))
+    run = _Run(session, pipeline, _channels(session, config), facts.MOTOR_SPIN_DOWN_MS)
     source = "features" if session.raw is None else "raw"
     if source == "raw":
         run.over_raw()
@@ -138,6 +146,11 @@ def rerun(session: Session, changes: Mapping[str, int | str] | None = None) -> R
         scored=config.channel(target, "reference_kind") != "none",
         notes=tuple(notes),
     )
+
+
+def _numbers(session: Session) -> array[int] | None:
+    """The numbers of the program that was followed, or None; its band and cues are in the logged settings."""
+    return decode(session.plan.data).numbers if session.plan else None
 
 
 def facts_of(session: Session) -> SimpleNamespace:
@@ -248,6 +261,7 @@ class _Run:
         self.events: list[Event] = []
         self.frames: Records = []
         self.missing: list[Missing] = []
+        self._skips = [round(event.t_s * RATE_HZ) for event in session.events if event.kind == "skip"]
         self._spin_down_samples = spin_down_ms * RATE_HZ // 1000
 
     def write(self, kind: int, values: tuple[Any, ...], tail: Any, count: int) -> None:
@@ -351,6 +365,9 @@ class _Run:
         return whole[0], whole[1]
 
     def _step(self, block: Any, t_samples: int, motor_busy: bool, imu: Any = None) -> None:
+        while self._skips and self._skips[0] < t_samples:
+            self.pipeline.skip_rest()
+            self._skips.pop(0)
         self.pipeline.step(block, t_samples, imu, motor_busy)
         self.pipeline.write_records(self.write, block, t_samples, motor_busy)
         self.blocks += 1

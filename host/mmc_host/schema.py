@@ -156,7 +156,7 @@ def _rows_by_number(name: str) -> dict[int, Row]:
 
 def setting_meanings() -> dict[str, str]:
     """Return what each setting means, by its name in the schema (channel settings without their `ch0_`)."""
-    source = source_of("mmc_core.settings")
+    source = source_of("mmc_core.schema")
     comments = _comments(source)
     texts = (token for token in _tokens(source) if token.type == tokenize.STRING and token.string.startswith('"\\n'))
     return {

@@ -15,10 +15,10 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from mmc_core import page, record, sample, settings
+from mmc_core import decoding, page, record, sample, settings
 from mmc_core.errors import FormatError, UsageError
 from mmc_host.clockfit import Clock, fit, is_plausible
-from mmc_host.columns import Channel, Damage, End, Event, Fault, Features, Gap, Header, Imu, Missing, Raw, Session
+from mmc_host.columns import Channel, Damage, End, Event, Fault, Features, Gap, Header, Imu, Missing, Plan, Raw, Session
 from mmc_host.schema import record_rows
 from mmc_host.units import (
     END_REASONS,
@@ -98,6 +98,7 @@ class _Decoder:
         self.header: Header | None = None
         self.channels: dict[int, tuple[Any, ...]] = {}
         self.settings: dict[str, int | str] = {}
+        self.plan: Plan | None = None
         self.unknown_settings: set[str] = set()
         self.features: Records = []
         self.imu: Records = []
@@ -113,6 +114,7 @@ class _Decoder:
             record.SESSION: self._session,
             record.CHANNEL: self._channel,
             record.SETTING: self._setting,
+            record.PROGRAM: self._program,
             record.FEATURES: self._features,
             record.IMU: self._imu,
             record.EVENT: self._event,
@@ -147,7 +149,7 @@ class _Decoder:
             raise FormatError("no readable page: this is no session, or it is damaged throughout; pull it again")
 
     def _read_records(self, index: int, offset: int, content: bytes, used: int) -> None:
-        for at, kind, values, tail in record.decode(content, page.HEADER_BYTES, page.HEADER_BYTES + used):
+        for at, kind, values, tail in decoding.decode(content, page.HEADER_BYTES, page.HEADER_BYTES + used):
             handler = self.handlers.get(kind)
             try:
                 if kind == 0:
@@ -192,6 +194,12 @@ class _Decoder:
             value = text or number
             self.unknown_settings.add(name)
         self.settings[name] = printable(value) if isinstance(value, str) else value
+
+    def _program(self, values: tuple[Any, ...], tail: bytes) -> None:
+        if self.plan is not None:
+            raise _Bad("program: a second program")
+        slot, shift_pct, streak = values
+        self.plan = Plan(slot, shift_pct, streak, bytes(tail))
 
     def _features(self, values: tuple[Any, ...], tail: list[int]) -> None:
         start, frame_samples, frames, last_samples, channels, _, _ = values
@@ -269,6 +277,7 @@ class _Decoder:
         return Session(
             header=header,
             channels=channels,
+            plan=self.plan,
             settings=MappingProxyType(self.settings),
             unknown_settings=frozenset(self.unknown_settings),
             features=features,

@@ -23,10 +23,10 @@ Records = list[tuple[tuple[Any, ...], list[int]]]
 
 LOG_MODES = {0: "features", 1: "raw"}
 SIDES = {0: "not stated", 1: "left", 2: "right", 3: "midline"}
-REFERENCE_KINDS = {0: "none", 1: "mvc", 2: "ref"}
-PERMILLE_UNITS = {"mvc": "%MVC", "ref": "%ref"}
+REFERENCE_KINDS = {0: "none", 1: "mvc", 2: "ref", 3: "relative"}
+PERMILLE_UNITS = {"mvc": "%MVC", "ref": "%ref", "relative": "%rel"}
 GAP_CAUSES = {1: "sampler_overrun", 2: "front_end_loss"}
-END_REASONS = {1: "asked", 2: "journal_full", 3: "battery"}
+END_REASONS = {1: "asked", 2: "journal_full", 3: "battery", 4: "idle"}
 
 
 def _names(prefix: str) -> dict[int, str]:
@@ -70,15 +70,18 @@ def channel_of(index: int, values: tuple[Any, ...] | None) -> Channel:
 
 # Events whose value is a level of their channel, and those whose value is a share, permille in the log.
 _LEVELS = frozenset(
-    "hold_start hold_end activation_lost activation_regained rep_start rep_turn peak squeeze passive dig_in".split()
+    "hold_start hold_end activation_lost activation_regained rep_start rep_turn peak squeeze passive dig_in "
+    "level".split()
 )
-_SHARES = frozenset("isolation cocontraction sides leak stabiliser tiring engagement".split())
+_SHARES = frozenset("isolation cocontraction sides leak stabiliser tiring engagement milestone".split())
 
 
 def event_of(values: tuple[int, ...], channels: tuple[Channel, ...], rate: int) -> Event:
     t_samples, code, channel, value, threshold, reason, motor = values
     kind = name_of(EVENT_KINDS, code)
     scale = 0.1 if kind in _SHARES else 1.0
+    if kind == "band":  # a share of so many units
+        return Event(t_samples / rate, kind, channel, value * 0.1, float(threshold), "", bool(motor))
     if kind in _LEVELS and channel < len(channels) and channels[channel].calibrated:
         scale = 0.1
     reason_name = name_of(CUES, reason) if kind == "cue" else "" if reason == 0 else name_of(REASONS, reason)

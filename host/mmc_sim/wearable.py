@@ -34,6 +34,33 @@ class Motor:
         self.is_on = False
 
 
+class Button:
+    """The role `button`: pressed by a script of (at_ms, for_ms), and by whoever holds it."""
+
+    def __init__(self, clock, presses=()):
+        self._clock = clock
+        self._presses = list(presses)
+        self.is_held = False
+
+    def is_down(self):
+        """Whether it is pressed."""
+        now_ms = self._clock.now_ms
+        while self._presses and now_ms >= self._presses[0][0] + self._presses[0][1]:
+            self._presses.pop(0)
+        return self.is_held or bool(self._presses and now_ms >= self._presses[0][0])
+
+
+class Battery:
+    """The role `battery`: as full as it is told."""
+
+    def __init__(self):
+        self.pct = 100
+
+    def percent(self):
+        """What is left."""
+        return self.pct
+
+
 class Watchdog:
     """The role `watchdog`: strict about being fed in time."""
 
@@ -51,9 +78,9 @@ class Watchdog:
 
 
 class Wearable:
-    """A board; its roles are `emg imu motor console flash clock watchdog folder reset_cause facts`."""
+    """A board; its roles are `emg imu motor button battery console flash clock watchdog folder reset_cause facts`."""
 
-    def __init__(self, facts, body_file, flash_file, folder, console, clock, tell, cut_at=0, torn=True):
+    def __init__(self, facts, body_file, flash_file, folder, console, clock, tell, cut_at=0, torn=True, presses=()):
         def tell_time(text):
             tell("@{} {}".format(clock.now_ms, text))
 
@@ -73,6 +100,8 @@ class Wearable:
             )
         self.motor = Motor(self.emg, tell_time)
         self.imu = Imu(self.emg)
+        self.button = Button(clock, presses)
+        self.battery = Battery()
 
 
 def open_folder(facts, folder, console, tell, speed_pct, start_ticks_ms=0, stop_ms=0):
@@ -89,7 +118,17 @@ def open_folder(facts, folder, console, tell, speed_pct, start_ticks_ms=0, stop_
                 file.write(b"\xff" * BLOCK_BYTES)
         flash_file = open(path, "r+b")
     body_file = open(folder + "/body.bin", "rb")
-    wearable = Wearable(facts, body_file, flash_file, folder + "/config", console, clock, tell)
+    presses = _presses(folder)
+    wearable = Wearable(facts, body_file, flash_file, folder + "/config", console, clock, tell, presses=presses)
     # While the wearer waits for a person, or rests after the script, time is theirs.
     clock.pace_while(lambda: wearable.emg.is_waiting or wearable.emg.is_done)
     return wearable
+
+
+def _presses(folder):
+    """The button's script: lines of `at_ms for_ms` in `presses.txt`, if there is one."""
+    try:
+        with open(folder + "/presses.txt") as file:
+            return [tuple(int(word) for word in line.split()) for line in file.read().split("\n") if line.strip()]
+    except OSError:
+        return []

@@ -293,7 +293,8 @@ def test_with_the_motor_itself(
     running: list[bool] = []
     motor = SimpleNamespace(on=lambda pct: running.append(True), off=lambda: running.append(False))
     config = {"cue_pulse_ms": pulse_ms, "cue_gap_ms": gap_ms, "cue_pulses": pulses, "cue_strength_pct": 80}
-    haptic = Haptic(motor, config, SimpleNamespace(MOTOR_SPIN_DOWN_MS=60), lambda code, detail: None)
+    haptic = Haptic(motor, SimpleNamespace(MOTOR_SPIN_DOWN_MS=60), lambda code, detail: None)
+    haptic.configure(config)
     now, last_off, ons, cues = 0, None, 0, 0
     for kind, blocks in history:
         for n in range(blocks):

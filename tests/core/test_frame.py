@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mmc_core import frame, message
+from mmc_core import frame, message, program
 from mmc_core import settings as schema
 from mmc_host.schema import message_rows
 
@@ -249,6 +249,7 @@ def longest_settings() -> list[tuple[int, str]]:
 def test_every_request_fits_the_consoles_buffer():
     sizes = {message.PUT_SETTING: max(len(request(message.PUT_SETTING, *one)) for one in longest_settings())}
     sizes[message.ACKNOWLEDGE] = len(request(message.ACKNOWLEDGE, 65535, 2**32 - 1, b"\xff" * 32))
+    sizes[message.PUT_PROGRAM] = len(request(message.PUT_PROGRAM, 8, b"\xff" * program.MAX_BYTES))
     for kind, row in message.MESSAGES.items():
         if kind not in sizes and kind != message.REFUSED:
             assert set(row[0]) <= set("BHIQ")
@@ -256,7 +257,7 @@ def test_every_request_fits_the_consoles_buffer():
             sizes[kind] = len(request(kind, *values))
     assert set(sizes) == set(message.MESSAGES) - {message.REFUSED}
     assert max(sizes.values()) <= frame.MAX_TO_DEVICE_BYTES
-    assert sizes[message.PUT_SETTING] == 52  # 4 of value, 1, 35 of `ch0_muscle=` and text, 9 around, 1 stuffed, 2 zeros
+    assert sizes[message.PUT_SETTING] == 65  # 4 of value, 1, 48 of `wearers=` and text, 9 around, 1 stuffed, 2 zeros
     assert frame.MAX_TO_DEVICE_BYTES <= 192
 
 

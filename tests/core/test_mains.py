@@ -11,8 +11,8 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from mmc_core.kernel import Kernel
-from mmc_core.mains import MainsFinder, mains_in_force_hz
-from mmc_core.settings import Settings
+from mmc_core.mains import MainsFinder
+from mmc_core.settings import Settings, mains_in_force_hz
 
 SETTLE_BLOCKS = 100
 

@@ -18,8 +18,9 @@ from simulated import load_facts, noise
 
 from mmc_core import event, pipeline, record, settings
 from mmc_core.chain import OUT_DISPLAY, OUT_ENVELOPE, OUT_Q3, OUT_QUALITY
+from mmc_core.fitting import to_nanovolt, to_q3
 from mmc_core.kernel import Kernel
-from mmc_core.pipeline import Pipeline, to_nanovolt, to_q3
+from mmc_core.pipeline import Pipeline
 
 FACTS = load_facts()
 REFERENCE_NV = 400_000

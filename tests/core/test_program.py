@@ -77,7 +77,7 @@ def rows(**values: int) -> bytes:
 
 
 def numbers(found: program.Program) -> dict[str, int]:
-    return {name: getattr(found, name) for name in NAMES}
+    return {name: found.numbers[getattr(program, name.upper())] for name in NAMES}
 
 
 def test_every_row_stands_where_it_belongs() -> None:
@@ -180,10 +180,11 @@ def test_decoding_is_total(tail: bytes, at: int, byte: int) -> None:
             found = program.decode(sealed(body))
         except FormatError:
             continue
-        assert all(low <= getattr(found, name) <= high for name, low, high, _ in ROWS)
+        assert all(low <= value <= high for value, (_, low, high, _) in zip(found.numbers, ROWS, strict=True))
         assert list(found.roles).count(program.ROLE_TARGET) == 1
         assert found.roles[found.target_channel] == program.ROLE_TARGET
-        assert found.target_low_pct < found.target_high_pct and found.cues & ~program.CUES == 0
+        assert found.numbers[program.TARGET_LOW_PCT] < found.numbers[program.TARGET_HIGH_PCT]
+        assert found.numbers[program.CUES] & ~program.ALL_CUES == 0
 
 
 def test_the_longest_program_fits_one_frame_to_the_device() -> None:
@@ -198,7 +199,7 @@ def test_the_longest_program_fits_one_frame_to_the_device() -> None:
 
 def test_numbers_that_others_have_too() -> None:
     names = "ENGAGE SQUEEZE LEAK DRIFT TICK MILESTONE TIRED".split()
-    assert sum(1 << getattr(event, f"CUE_{name}") for name in names) == program.CUES
+    assert sum(1 << getattr(event, f"CUE_{name}") for name in names) == program.ALL_CUES
     assert sum(1 << getattr(event, f"CUE_{name}") for name in ("ENGAGE", "SQUEEZE", "TIRED")) == program.CUES_DEFAULT
     assert program.MOST_CHANNELS == settings.MAX_CHANNELS
     assert settings.find_row("ch0_muscle")[3] == program.TEXT_BYTES
@@ -231,7 +232,7 @@ for line in open("bytes"):
     try:
         p = program.decode(bytes(int(line[i : i + 2], 16) for i in range(0, len(line.strip()), 2)))
         told = [p.name, p.muscles, list(p.roles), list(p.sides), p.channels, p.target_channel]
-        told += [getattr(p, name) for name in NAMES]
+        told += list(p.numbers)
     except FormatError as error:
         told = str(error)
     print(json.dumps(told))
@@ -264,7 +265,7 @@ def test_the_same_bytes_are_the_same_program_everywhere(
         expected = ["" if isinstance(one, str) else one for one in expected]  # a device's errors are mute
         tree = tmp_path / "tree"
         sources = mpy.read_package(Path(program.__file__).parents[1], "mmc_core")
-        wanted = ("__init__", "compat", "errors", "program")
+        wanted = ("__init__", "compat", "errors", "schema", "settings", "program")
         mpy.compile_tree(tree, {f"mmc_core.{name}": sources[f"mmc_core.{name}"] for name in wanted}, "x86", probe)
     else:
         tree = firmware.stage(tmp_path / "tree")

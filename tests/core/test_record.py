@@ -11,7 +11,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from mmc_core import page, record
+from mmc_core import decoding, page, record
 from mmc_host.schema import record_rows
 
 VECTORS = Path(__file__).resolve().parents[1] / "vectors"
@@ -59,13 +59,13 @@ def packed_12(values: list[int]) -> bytes:
 def test_every_row_comes_back(one):
     kind, values, tail = one
     data = encode(*one)
-    assert list(record.decode(data, 0, len(data))) == [(0, kind, values, tail)]
+    assert list(decoding.decode(data, 0, len(data))) == [(0, kind, values, tail)]
 
 
 @given(st.lists(any_record(), max_size=5), st.integers(0, 7))
 def test_a_run_of_records_comes_back_from_any_place(run, start):
     data = b"\xa5" * start + b"".join(encode(*one) for one in run)
-    assert [found[1:] for found in record.decode(data, start, len(data))] == run
+    assert [found[1:] for found in decoding.decode(data, start, len(data))] == run
 
 
 @given(st.lists(st.integers(-5000, 70000), max_size=80))
@@ -74,7 +74,7 @@ def test_packing_in_12_bits_is_one_long_number(values):
     data = encode(record.IMU, (0, 0, 0, 0), values)
     assert data[10:] == packed_12(values)
     assert record.tail_bytes(record.TAIL_12, len(values)) == len(packed_12(values))
-    assert next(record.decode(data, 0, len(data)))[3] == [value % 4096 for value in values]
+    assert next(decoding.decode(data, 0, len(data)))[3] == [value % 4096 for value in values]
 
 
 @given(st.lists(st.integers(-40000, 70000), max_size=80))
@@ -94,6 +94,7 @@ BY_HAND = [
     (record.RAW, (7, 1, 2, 0), [-2, 0x1234], "14 0b 07000000 01 02 00 feff 3412"),
     (record.FEATURES, (1, 50, 1, 50, 2, 1, 0x21), [1, 0x800], "10 0f 01000000 32 01 32 02 0100 2100 010080"),
     (record.ACKNOWLEDGEMENT, (256,), b"\x01\x02", "20 06 00010000 0102"),
+    (record.PROGRAM, (3, 5, 1), b"\x01\x00\xff", "04 06 03 05 01 0100ff"),
     (
         record.CHANNEL,
         (1, 2, 1, 40, 3200, 250, 5, "a", "", "uV"),
@@ -159,7 +160,7 @@ def test_truncation_at_each_offset_keeps_what_is_whole():
     data, ends = sample(), boundaries()
     wanted = [(at, *row[:2], row[2]) for at, row in zip(ends, BY_HAND, strict=False)]
     for end in range(len(data) + 1):
-        found = list(record.decode(data[:end], 0, end))
+        found = list(decoding.decode(data[:end], 0, end))
         whole = sum(e <= end for e in ends) - 1
         assert [one[:3] for one in found[:whole]] == [one[:3] for one in wanted[:whole]]
         if end in ends:
@@ -167,12 +168,12 @@ def test_truncation_at_each_offset_keeps_what_is_whole():
         else:
             assert found[whole:] == [(ends[whole], 0, "record runs past its page", None)]
         # The same bytes in a longer buffer: nothing behind `end` is looked at.
-        assert list(record.decode(data + b"\x00" * 300, 0, end)) == found
+        assert list(decoding.decode(data + b"\x00" * 300, 0, end)) == found
 
 
 def check_total(data: bytes) -> list[tuple]:
     """Decode anything: offsets rise and are in range, at most one damage report and that last."""
-    found = list(record.decode(data, 0, len(data)))
+    found = list(decoding.decode(data, 0, len(data)))
     at = 0
     for offset, kind, values, tail in found:
         assert offset == at
@@ -190,7 +191,7 @@ def check_total(data: bytes) -> list[tuple]:
 
 def test_each_bit_flipped_damages_one_record_and_perhaps_those_behind_it():
     data, ends = sample(), boundaries()
-    whole = list(record.decode(data, 0, len(data)))
+    whole = list(decoding.decode(data, 0, len(data)))
     for bit in range(8 * len(data)):
         flipped = bytearray(data)
         flipped[bit // 8] ^= 1 << bit % 8
@@ -219,7 +220,7 @@ def test_any_body_of_a_known_row_decodes(kind, body):
 def test_unknown_kinds_are_skipped_with_their_body(kind, body):
     known = encode(*BY_HAND[0][:3])
     data = known + bytes((kind, len(body))) + body + known
-    first, unknown, last = record.decode(data, 0, len(data))
+    first, unknown, last = decoding.decode(data, 0, len(data))
     assert unknown == (len(known), kind, None, body)
     assert first[1:] == last[1:] == BY_HAND[0][:3]
 
@@ -229,12 +230,12 @@ def test_fields_that_a_newer_minor_version_adds_are_skipped(kind):
     row = next(row for row in BY_HAND if row[0] == kind)
     data = bytearray(encode(*row[:3]) + b"new")
     data[1] += 3
-    assert list(record.decode(data, 0, len(data))) == [(0, kind, row[1], None)]
+    assert list(decoding.decode(data, 0, len(data))) == [(0, kind, row[1], None)]
 
 
 def test_text_that_is_no_text_is_damage_with_its_place():
     data = encode(record.GAP, (0, 0, 0)) + bytes.fromhex("03 06 00000000 01 ff")
-    found = list(record.decode(data, 0, len(data)))
+    found = list(decoding.decode(data, 0, len(data)))
     assert found[-1][:2] == (11, 0)
     assert found[-1][2].startswith("record 0x03: ")
 
@@ -250,7 +251,7 @@ def test_sessions_of_every_version_read_as_they_did(path):
         one = data[page.PAGE_BYTES * i :][: page.PAGE_BYTES] or bytes.fromhex(text["acknowledgement"])
         sequence, session, used, flags = page.unseal(one)
         assert (sequence, session, used, flags) == tuple(wanted[k] for k in ("sequence", "session", "used", "flags"))
-        found = list(record.decode(one, page.HEADER_BYTES, page.HEADER_BYTES + used))
+        found = list(decoding.decode(one, page.HEADER_BYTES, page.HEADER_BYTES + used))
         assert len(found) == len(wanted["records"])
         for (_, kind, values, tail), line in zip(found, wanted["records"], strict=True):
             row, (_, tail_kind) = record_rows()[kind], record.RECORDS[kind]

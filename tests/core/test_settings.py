@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import settings as profile
 from hypothesis import strategies as st
 
-from mmc_core import message, record, settings
+from mmc_core import decoding, message, record, settings
 from mmc_core.errors import UsageError
 
 ALL = list(settings.names())
@@ -81,7 +81,7 @@ def test_values_take_the_schemas_type() -> None:
     ("wrong", "right"),
     [
         ("hold_enter_ptc", "hold_enter_pct"), ("cue_pulse", "cue_pulse_ms"), ("ch0_mussle", "ch0_muscle"),
-        ("wearers", "wearer"), ("enter_pct", "hold_enter_pct"), ("ch2_reference_mv", "ch2_reference_nv"),
+        ("wearrs", "wearers"), ("enter_pct", "hold_enter_pct"), ("ch2_reference_mv", "ch2_reference_nv"),
     ],
 )  # fmt: skip
 def test_an_unknown_name_gets_a_suggestion(wrong: str, right: str) -> None:
@@ -115,7 +115,7 @@ def test_every_value_goes_over_the_wire_and_into_the_log(named: tuple[str, objec
     buffer = bytearray(80)
     end = record.encode_into(buffer, 0, record.SETTING, (number, key))
     assert 0 < end <= 64  # what Config gives a setting
-    (found,) = record.decode(buffer, 0, end)
+    (found,) = decoding.decode(buffer, 0, end)
     assert found[1] == record.SETTING and settings.from_wire(*found[2]) == (name, value)
     codes = message.MESSAGES[message.PUT_SETTING][0]
     assert codes == "it" and -(2**31) <= number < 2**31 and len(key.encode()) < 192 - 20

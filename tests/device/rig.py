@@ -10,7 +10,7 @@ from typing import Any
 
 import make_vectors
 
-from mmc_core import message, page, record
+from mmc_core import decoding, message, page
 from mmc_core import settings as schema
 from mmc_core.errors import FormatError, UsageError
 from mmc_core.sync_client import SyncClient
@@ -177,6 +177,8 @@ class LinkApp:
         self.config = SimpleNamespace(settings=schema.Settings())
         self.controls: list[tuple[int, int]] = []
         self.utc_ms = 0
+        self.shelf = SimpleNamespace(get=lambda slot: (0, 0, b""))
+        self.wear = SimpleNamespace(checked=0, findings=b"")
 
     def status(self) -> tuple[int, ...]:
         return (
@@ -201,6 +203,25 @@ class LinkApp:
     def set_time(self, utc_ms: int) -> int:
         self.utc_ms = utc_ms
         return message.OK
+
+    @property
+    def desk(self) -> LinkApp:
+        return self
+
+    def get_setting(self, index: int) -> tuple | None:
+        names = tuple(schema.names())
+        if index >= len(names):
+            return None
+        return (len(names), *schema.to_wire(names[index], self.config.settings[names[index]]))
+
+    def stir(self) -> None:
+        """Somebody is there."""
+
+    def at_rest(self) -> LinkApp:
+        return self
+
+    def put_program(self, slot: int, data: bytes) -> int:
+        return message.OK if 1 <= slot <= message.PROGRAM_SLOTS else message.RESULT_RANGE
 
     def put_setting(self, number: int, key: str) -> int:
         try:
@@ -288,5 +309,5 @@ def payload(data: bytes) -> list[tuple]:
             _, _, used, _ = page.unseal(one)
         except FormatError:
             continue
-        found += [row[1:] for row in record.decode(one, page.HEADER_BYTES, page.HEADER_BYTES + used)]
+        found += [row[1:] for row in decoding.decode(one, page.HEADER_BYTES, page.HEADER_BYTES + used)]
     return found

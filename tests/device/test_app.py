@@ -36,7 +36,7 @@ class Wearable(Simulated):
         return [values for kind, values, _ in records(self.pull(session)) if kind == record.EVENT]
 
     def cues(self) -> int:
-        return self.app._pipeline.cues
+        return self.app.pipeline.cues if self.app.pipeline else self.app.cues
 
 
 def holder(rounds: int = 2) -> bytes:
@@ -63,7 +63,7 @@ def worn(folder: Path, body: bytes, calibrated: bool = True, **changed: object) 
 def settle(wearable: Wearable) -> None:
     """Give patterns time to end; the motor must be off then."""
     wearable.run(4000)
-    assert not wearable.board.motor.is_on and not wearable.app._haptic.is_on
+    assert not wearable.board.motor.is_on and not wearable.app.haptic.is_on
 
 
 # Starting and stopping
@@ -91,7 +91,8 @@ def test_autostart_after_calibration(tmp_path: Path) -> None:
     wearable = worn(tmp_path / "a", make_body([RESTING, strong], steps), calibrated=False)
     assert wearable.ask(message.CONTROL, message.VERB_CALIBRATE, 1) == [message.OK]
     wearable.run(40_000, lambda: wearable.app.activity == message.ACTIVITY_RECORDING)
-    assert wearable.app.activity == message.ACTIVITY_RECORDING and wearable.app._pipeline.coach.scored
+    wearable.run(10)
+    assert wearable.app.activity == message.ACTIVITY_RECORDING and wearable.app.pipeline.coach.scored
 
 
 @pytest.mark.parametrize("when", ["before", "while preparing"])
@@ -99,11 +100,11 @@ def test_autostart_off_is_off(tmp_path: Path, when: str) -> None:
     wearable = worn(tmp_path / "a", holder())
     if when == "before":
         wearable.run(0)
-        wearable.app.config.settings.put("autostart", "off")
-        wearable.app.config.save()
+        wearable.app.desk.config.settings.put("autostart", "off")
+        wearable.app.desk.config.save()
         wearable.power_on()
     else:
-        wearable.app.put_setting(0, "autostart")
+        wearable.app.desk.put_setting(0, "autostart")
     wearable.run(1000)
     assert wearable.app.activity == message.ACTIVITY_IDLE and wearable.motor_on() == []
 
@@ -117,7 +118,7 @@ def test_results_of_start_and_stop(tmp_path: Path) -> None:
     assert ask(message.VERB_START) == [message.RESULT_BUSY]
     assert wearable.ask(message.PUT_SETTING, 3, "cue_pulses") == [message.RESULT_BUSY]
     assert ask(message.VERB_CANCEL) == [message.OK] and wearable.app.activity == message.ACTIVITY_RECORDING
-    assert ask(5) == [message.RESULT_RANGE] and wearable.app.activity == message.ACTIVITY_RECORDING
+    assert ask(message.VERB_CHECK) == [message.RESULT_BUSY] and wearable.app.activity == message.ACTIVITY_RECORDING
     assert ask(99) == [message.RESULT_RANGE]
     assert ask(message.VERB_STOP) == [message.OK]
     settle(wearable)
@@ -125,7 +126,7 @@ def test_results_of_start_and_stop(tmp_path: Path) -> None:
     for bad in ((6, "cue_pulses"), (0, "nonsense"), (5, "mains_hz"), (0, "wearer=" + "x" * 17)):
         assert wearable.ask(message.PUT_SETTING, *bad) == [message.RESULT_RANGE]
     assert wearable.ask(message.PUT_SETTING, 3, "cue_pulses") == [message.OK]
-    assert wearable.app.config.settings["cue_pulses"] == 3
+    assert wearable.app.desk.config.settings["cue_pulses"] == 3
 
 
 def test_a_second_session_counts_from_zero(tmp_path: Path) -> None:
@@ -194,13 +195,13 @@ def test_a_stall_hides_no_motor(tmp_path: Path) -> None:
     wearable.run(9_000, lambda: wearable.board.motor.is_on and wearable.clock.now_ms > 2000)
     wearable.run(2_000, lambda: not wearable.board.motor.is_on)
     off_ms = wearable.clock.now_ms - 10
-    began_ms = off_ms - wearable.app._sampler.t_samples
+    began_ms = off_ms - wearable.app.sampler.t_samples
     busy: list[tuple[int, bool]] = []
-    step = wearable.app._pipeline.step
-    wearable.app._pipeline.step = lambda b, t, i, m, off: (busy.append((t + began_ms, m)), step(b, t, i, m, off))[1]
+    step = wearable.app.pipeline.step
+    wearable.app.pipeline.step = lambda b, t, i, m, off: (busy.append((t + began_ms, m)), step(b, t, i, m, off))[1]
     wearable.clock.sleep_ms(200)  # within the ring: nothing is lost
     wearable.run(100)
-    assert wearable.app._sampler.lost_samples == 0
+    assert wearable.app.sampler.lost_samples == 0
     shaken = [t for t, is_busy in busy if t - 10 < off_ms + 60]
     assert len(shaken) >= 5 and all(is_busy for t, is_busy in busy if t in shaken)
     assert not busy[-1][1]
@@ -373,12 +374,14 @@ def test_a_full_journal_stops_the_log_and_not_the_training(tmp_path: Path) -> No
 def test_settings_that_cannot_be_kept_are_said_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     wearable = worn(tmp_path / "a", holder(1), autostart="off")
     wearable.run(100)
-    monkeypatch.setattr(wearable.app.config, "_write", lambda name, data: (_ for _ in ()).throw(OSError(28, "full")))
+    monkeypatch.setattr(
+        wearable.app.desk.config, "write", lambda name, data: (_ for _ in ()).throw(OSError(28, "full"))
+    )
     assert wearable.ask(message.PUT_SETTING, 4, "cue_pulses") == [message.RESULT_FLASH]
     assert wearable.app.health.newest == event.FAULT_FLASH
     settle(wearable)
     assert wearable.ask(message.CONTROL, message.VERB_START, 0) == [message.OK]  # it is in force all the same
-    assert wearable.app._haptic._engage_pulses == 4
+    assert wearable.app.haptic._engage_pulses == 4
 
 
 def test_faults_are_counted_as_far_as_the_status_can_say(tmp_path: Path) -> None:
@@ -394,7 +397,7 @@ def test_damaged_settings_are_a_fault_and_defaults_are_in_force(tmp_path: Path) 
     path.write_bytes(path.read_bytes()[:-1] + b"?")
     wearable.power_on()
     assert wearable.app.health.newest == event.FAULT_SETTINGS
-    assert wearable.app.config.settings["ch0_reference_kind"] == "none"
+    assert wearable.app.desk.config.settings["ch0_reference_kind"] == "none"
     assert path.with_name("settings.mmc.bad").exists()
 
 
@@ -433,17 +436,17 @@ def test_no_history_raises_or_leaves_the_motor_on(
             wearable.clock.sleep_ms(5 * amount)
             wearable.run(10)
         elif action == "put":
-            assert app.put_setting(1 + amount % 5, "cue_pulses") in (message.OK, message.RESULT_BUSY)
+            assert app.at_rest() is None or app.at_rest().put_setting(1 + amount % 5, "cue_pulses") == message.OK
         else:
             verb = {"start": 1, "stop": 2, "calibrate": 3, "cancel": 4}[action]
-            assert app.control(verb, 1) in (message.OK, message.RESULT_BUSY, message.RESULT_FLASH)
+            assert app.orders.control(verb, 1) in (message.OK, message.RESULT_BUSY, message.RESULT_FLASH)
     refused = len([n for n in motor_faults if n < motor.calls])
     motor.failing = frozenset()
-    app.control(message.VERB_STOP, 0)
-    app.control(message.VERB_CANCEL, 0)
-    app._starts_itself = False
+    app.orders.control(message.VERB_STOP, 0)
+    app.orders.control(message.VERB_CANCEL, 0)
+    app.starts_itself = False
     wearable.run(2500)
-    assert not wearable.board.motor.is_on and not app._haptic.is_on
+    assert not wearable.board.motor.is_on and not app.haptic.is_on
     assert app.activity in (message.ACTIVITY_IDLE, message.ACTIVITY_PREPARING)
     if not dead and not flash.failing:
         assert app.health.faults == refused
@@ -489,7 +492,7 @@ def test_a_session_that_ends_during_a_buzz_logs_that_the_motor_stopped(tmp_path:
     wearable.run(40_000, lambda: wearable.board.motor.is_on)  # the start cue
     wearable.run(50)
     assert wearable.board.motor.is_on
-    wearable.app.control(message.VERB_STOP, 0)
+    wearable.app.orders.control(message.VERB_STOP, 0)
     wearable.run(100)
     kinds = [values[1] for kind, values, _ in records(wearable.pull(1)) if kind == record.EVENT]
     assert kinds.count(event.EVENT_MOTOR_ON) == kinds.count(event.EVENT_MOTOR_OFF) == 1

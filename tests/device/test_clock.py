@@ -61,7 +61,7 @@ def test_a_session_across_the_wrap_gives_the_same_bytes(tmp_path: Path, before_m
         wearable.told.clear()
         wearable.power_on(ticks_ms=ticks_ms)
         wearable.run(11_000)
-        assert wearable.app.control(2, 0) == 0
+        assert wearable.app.orders.control(2, 0) == 0
         wearable.run(1_000)
         kinds = [values[1] for kind, values, _ in records(wearable.pull(1)) if kind == record.EVENT]
         assert {event.EVENT_HOLD_START, event.EVENT_CUE, event.EVENT_MOTOR_ON, event.EVENT_MOTOR_OFF} <= set(kinds)

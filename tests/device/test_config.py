@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from mmc_core import record
+from mmc_core import decoding, record
 from mmc_core import settings as schema
 from mmc_device import config as module
 from mmc_device.config import Config
@@ -242,6 +242,6 @@ def test_a_file_that_cannot_be_read_is_set_aside_not_lost(tmp_path, monkeypatch)
 def test_the_file_is_records_and_a_checksum(tmp_path):
     data = stored(tmp_path)
     assert struct.unpack("<I", data[-4:])[0] == binascii.crc32(data[:-4])
-    found = [schema.from_wire(*values) for _, _, values, _ in record.decode(data, 0, len(data) - 4)]
+    found = [schema.from_wire(*values) for _, _, values, _ in decoding.decode(data, 0, len(data) - 4)]
     assert [name for name, _ in found] == list(schema.names())
     assert dict(found)["wearer"] == "zoë"

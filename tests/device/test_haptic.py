@@ -45,7 +45,9 @@ def make(driver: Driver, **changed: int) -> tuple[Haptic, list[tuple[int, int]]]
     config = {"cue_pulse_ms": 150, "cue_gap_ms": 100, "cue_pulses": 2, "cue_strength_pct": 80, **changed}
     faults: list[tuple[int, int]] = []
     facts = SimpleNamespace(MOTOR_SPIN_DOWN_MS=SPIN_DOWN_MS)
-    return Haptic(driver, config, facts, lambda code, detail: faults.append((code, detail))), faults
+    haptic = Haptic(driver, facts, lambda code, detail: faults.append((code, detail)))
+    haptic.configure(config)
+    return haptic, faults
 
 
 def run(haptic: Haptic, driver: Driver, start_ms: int, end_ms: int) -> list[tuple[int, bool]]:

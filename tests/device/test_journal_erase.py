@@ -11,7 +11,7 @@ from device import rig
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mmc_core import page, record
+from mmc_core import decoding, page, record
 from mmc_device.journal import STATE_ACKNOWLEDGED, STATE_CLOSED
 
 CLOSED = STATE_CLOSED
@@ -126,7 +126,7 @@ def test_an_acknowledgement_survives_a_restart():
         assert rig.read(one, 1) == data
     sequence, session, used, flags = page.unseal(flash.page(0, 14))
     assert (sequence, session, flags) == (0, 1, page.FLAG_ACKNOWLEDGEMENT)
-    found = list(record.decode(flash.page(0, 14), 12, 12 + used))
+    found = list(decoding.decode(flash.page(0, 14), 12, 12 + used))
     assert found == [(12, record.ACKNOWLEDGEMENT, (20 * 256,), hashlib.sha256(data).digest())]
 
 

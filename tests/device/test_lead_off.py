@@ -16,9 +16,9 @@ def test_an_electrode_that_is_off_is_marked_and_never_scored(tmp_path: Path) -> 
         wearable.put(ch0_reference_nv=400_000, cue_engage="off")
         wearable.put(ch0_reference_kind="mvc")
         wearable.power_on()
-        wearable.run(9_000, lambda w=wearable: w.app._pipeline.coach.hold.in_hold)
+        wearable.run(9_000, lambda w=wearable: w.app.pipeline and w.app.pipeline.coach.hold.in_hold)
         wearable.run(500)
-        seen = wearable.app._pipeline.coach.hold
+        seen = wearable.app.pipeline.coach.hold
         step, steps = seen.step, []
         seen.step = lambda *a, step=step, steps=steps: (steps.append(a), step(*a))[1]
         wearable.board.emg.lead_off = lambda mask=mask: mask

@@ -26,7 +26,7 @@ def test_hello_says_who_it_is():
     _, line = recorded()
     versions = [message.PROTOCOL_MAJOR, message.PROTOCOL_MINOR, record.FORMAT_MAJOR, record.FORMAT_MINOR]
     assert line.ask(message.HELLO, 1, 0) == [*versions, "0.1.0", "rig-1", "rig"]
-    assert line.ask(message.HELLO, 1, 255)[:2] == [1, 0]
+    assert line.ask(message.HELLO, 1, 255)[:2] == [1, message.PROTOCOL_MINOR]
 
 
 @pytest.mark.parametrize("major", [0, 2, 255])

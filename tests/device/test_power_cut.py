@@ -12,7 +12,7 @@ import make_vectors
 import pytest
 from device import rig
 
-from mmc_core import message, page, record
+from mmc_core import decoding, message, page
 from mmc_core.errors import FormatError
 
 SECONDS = 60
@@ -110,7 +110,7 @@ def check_recovery(image: bytes, acknowledged: set[int], what: str) -> None:
     after = line.pull()
     found = []
     for _, _, one in valid(after[newest + 1]):
-        found += [row[1] for row in record.decode(one, page.HEADER_BYTES, page.HEADER_BYTES + page.unseal(one)[2])]
+        found += [row[1] for row in decoding.decode(one, page.HEADER_BYTES, page.HEADER_BYTES + page.unseal(one)[2])]
     assert found == [one[0] for one in traffic(newest + 1, 4)], what
     assert flash.image == journal._flash.image
     whole_pages(flash.image)

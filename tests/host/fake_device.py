@@ -68,6 +68,7 @@ class FakeDevice:
         self.closed: set[int] = set()
         self.acknowledged: set[int] = set()
         self.settings = settings.Settings()
+        self.programs: dict[int, tuple[int, int, bytes]] = {}  # by slot: shift in percent, streak, bytes
         self.newer_settings: list[tuple[int, str]] = []
         self.log: list[tuple[int, list]] = []
         self.payload_bytes = 0
@@ -146,6 +147,13 @@ class FakeDevice:
             return [[session, message.RESULT_MISMATCH]]
         self.acknowledged.add(session)
         return [[session, message.OK]]
+
+    def _get_program(self, slot: int) -> list[list]:
+        return [[slot, *self.programs.get(slot, (0, 0, b""))]]
+
+    def _put_program(self, slot: int, data: bytes) -> list[list]:
+        self.programs[slot] = (0, 0, data)
+        return [[message.OK]]
 
     def _set_time(self, utc_ms: int) -> list[list]:
         self.utc_ms = utc_ms

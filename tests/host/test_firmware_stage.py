@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from mmc_core import record, settings
+from mmc_core import decoding, settings
 from mmc_core.errors import UsageError
 from mmc_host import firmware
 from mmc_host.errors import LinkError
@@ -161,7 +161,7 @@ def test_settings_are_stored_as_the_device_stores_them_and_only_once(tmp_path: P
     path = tmp_path / "config" / "settings.mmc"
     data = path.read_bytes()
     assert struct.unpack("<I", data[-4:])[0] == binascii.crc32(data[:-4])
-    found = [settings.from_wire(*values) for _, kind, values, _ in record.decode(data, 0, len(data) - 4) if kind]
+    found = [settings.from_wire(*values) for _, kind, values, _ in decoding.decode(data, 0, len(data) - 4) if kind]
     assert found == [("ch0_muscle", "biceps brachii"), ("ch0_reference_nv", 400_000), ("ch0_reference_kind", "mvc")]
     write_settings(tmp_path, {"ch0_muscle": "soleus"})
     assert path.read_bytes() == data

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mmc_core import record, settings
+from mmc_core import decoding, record, settings
 from mmc_host import fitting
 from mmc_host.columns import LOOK_AHEAD_SITE
 
@@ -14,7 +14,7 @@ def stored(state: Path) -> dict[str, int | str]:
     """What the device's settings file says."""
     data = (state / "config" / "settings.mmc").read_bytes()
     assert int.from_bytes(data[-4:], "little") == binascii.crc32(data[:-4])
-    records = list(record.decode(data, 0, len(data) - 4))
+    records = list(decoding.decode(data, 0, len(data) - 4))
     assert all(kind == record.SETTING for _, kind, _, _ in records)
     return dict(settings.from_wire(*values) for _, _, values, _ in records)
 

@@ -12,11 +12,11 @@ import pytest
 from host.command_line import run, run_json
 from host.fake_device import FakeDevice
 
-from mmc_core import event, message, program, settings
+from mmc_core import event, message, program
 from mmc_core.errors import FormatError, UsageError
 from mmc_host import programs
 from mmc_host.programs import checking
-from mmc_host.programs.compiling import compile_program, device_settings, left_behind
+from mmc_host.programs.compiling import channel_settings, compile_program
 from mmc_host.programs.exercise import dose_text, progress_text
 from mmc_host.programs.keys import Key, channel_keys, key_table, number_keys, text_keys
 
@@ -85,7 +85,7 @@ def test_a_shipped_program_reaches_the_device_as_it_is_written(stem: str) -> Non
         )
         assert found.muscles[at] == channel.get("muscle", "")
     assert channels[found.target_channel]["role"] == "target"
-    assert found.mode == getattr(program, f"MODE_{document['mode'].upper()}")
+    assert found.numbers[program.MODE] == getattr(program, f"MODE_{document['mode'].upper()}")
     for name, key in number_keys().items():
         value: Any = document.get(name, key.default)
         if name == "cues" and name in document:
@@ -94,7 +94,7 @@ def test_a_shipped_program_reaches_the_device_as_it_is_written(stem: str) -> Non
             value = ["off", "on"].index(value)
         elif name == "mode":
             continue
-        assert getattr(found, name) == value, name
+        assert found.numbers[getattr(program, name.upper())] == value, name
 
 
 @pytest.mark.parametrize("stem", SHIPPED)
@@ -159,7 +159,7 @@ def test_the_ends_of_a_range_reach_the_device(key: Key) -> None:
             continue  # there is no level before the first
         exercise, told = checking.parse(with_row(key, value), "f")
         assert exercise, told
-        assert getattr(program.decode(compile_program(exercise)), key.name) == number
+        assert program.decode(compile_program(exercise)).numbers[getattr(program, key.name.upper())] == number
 
 
 def test_words_reach_the_device_and_others_are_refused_with_the_closest() -> None:
@@ -170,7 +170,7 @@ def test_words_reach_the_device_and_others_are_refused_with_the_closest() -> Non
         text = (LEAST if mode == "reps" else base) + f'mode = "{mode}"\n' + extra + TARGET
         exercise, told = checking.parse(text)
         assert exercise, told
-        assert program.decode(compile_program(exercise)).mode == number
+        assert program.decode(compile_program(exercise)).numbers[program.MODE] == number
     assert problems(LEAST + 'mode = "rep"\n' + TARGET) == [
         "f.toml:3: mode: 'rep' is not known; give hold, reps, contract_relax, sense, mvc, rest; did you mean 'reps'?"
     ]
@@ -276,13 +276,8 @@ def test_a_wrong_file_never_becomes_bytes() -> None:
 
 
 def test_the_schema_is_the_devices_and_every_key_says_what_it_means() -> None:
-    taken: list[tuple[int, int, int]] = []
-
-    def take(low: int, high: int, default: int) -> int:
-        taken.append((low, high, default))
-        return default
-
-    program.Program.rows(type("Anything", (), {})(), take)
+    taken: list[tuple[int, ...]] = []
+    program.Program.rows(None, lambda place, *row: taken.append(row))  # type: ignore[arg-type]
     assert [(key.low, key.high, key.default) for key in number_keys().values()] == taken
     assert number_keys()["hold_s"].unit == "s" and number_keys()["hold_s"].meaning.startswith("length of each hold")
     assert number_keys()["reps"].meaning.endswith("asked for; 0: until the wearer stops")  # two lines of comment
@@ -388,14 +383,15 @@ def test_the_page_has_every_key_role_and_mode() -> None:
     assert re.search(r"^name +text, <= 24 bytes +must be given", run("program", "keys").stdout, re.M)
 
 
-def test_push_sets_what_the_device_can_take_and_names_the_rest(device: FakeDevice) -> None:
+def test_push_stores_the_bytes_and_names_the_muscles(device: FakeDevice) -> None:
     device.settings.put("ch1_muscle", "deltoideus anterior")
     for channel in (0, 1):
         device.settings.put(f"ch{channel}_reference_kind", "mvc")
-    result = run("program", "push", "biceps-curl")
+    result = run("program", "push", "biceps-curl", "--slot", "3")
     assert result.exit_code == 0, result.stderr
     has = device.settings
-    assert (has["target_channel"], has["target_low_pct"], has["target_high_pct"]) == (0, 30, 90)
+    assert device.programs == {3: (0, 0, compile_program(programs.load("biceps-curl")))} and has["program"] == 3
+    assert has["target_low_pct"] == 25  # the program's own numbers stay in the program
     assert [has[f"ch{n}_muscle"] for n in range(4)] == [
         "biceps brachii", "deltoideus anterior", "triceps brachii lateral", "not stated",
     ]  # fmt: skip
@@ -403,36 +399,33 @@ def test_push_sets_what_the_device_can_take_and_names_the_rest(device: FakeDevic
     assert (has["ch0_reference_kind"], has["ch1_reference_kind"]) == ("none", "mvc")
     assert "ch1_muscle" not in result.stdout
     assert "new muscle or side on channels 0, 2:" in result.stdout and "mmc-host calibrate" in result.stdout
-    told = result.stdout.split("not taken over")[1]
-    for line in ("mode = reps", "sets = 3", "reps = 10", "rest_s = 90", "tempo_down_ms = 3000", "tempo_up_ms = 2000"):
-        assert f"    {line}\n" in told
-    assert "    channel 1: role = helper\n    channel 2: role = antagonist\n" in told and "channel 0" not in told
-    sent = device.count(message.PUT_SETTING)
-    again = run("program", "push", "biceps-curl")
-    assert device.count(message.PUT_SETTING) == sent and "0 of " in again.stdout and "calibrate" not in again.stdout
+    device.programs[3] = (5, 2, device.programs[3][2])
+    sent = device.count(message.PUT_SETTING), device.count(message.PUT_PROGRAM)
+    again = run("program", "push", "biceps-curl", "--slot", "3")
+    assert (device.count(message.PUT_SETTING), device.count(message.PUT_PROGRAM)) == sent
+    assert "its band stands 5 % higher by practice" in again.stdout and "calibrate" not in again.stdout
 
 
 @pytest.mark.parametrize("stem", SHIPPED)
-def test_every_value_is_either_pushed_or_named(stem: str, device: FakeDevice) -> None:
-    """Nothing gets lost in silence: what applies and is not off is in the settings afterwards, or was told."""
+def test_every_program_is_stored_whole(stem: str, device: FakeDevice) -> None:
     exercise = programs.load(stem)
     result = run("program", "push", stem)
     assert result.exit_code == 0, result.stderr
-    for name, value in device_settings(exercise).items():
-        assert device.settings[name] == value
-    for name, key in number_keys().items():
-        if name in set(settings.names()) and exercise.applies(name):
-            assert device.settings[name] == exercise.value(name)
-        elif name != "cues" and exercise.applies(name) and exercise.numbers[name]:
-            assert f"    {name} = {exercise.value(name)}\n" in result.stdout
-        assert key.name == name
-    for cue in number_keys()["cues"].words:
-        wanted = cue in exercise.value("cues")  # type: ignore[operator]
-        if f"cue_{cue}" in set(settings.names()):
-            assert device.settings[f"cue_{cue}"] == ("on" if wanted else "off")
-        elif wanted:
-            assert f"    cue {cue}\n" in result.stdout
-    assert ("all cues are off now" in result.stdout) == (not exercise.numbers["cues"])
+    found = program.decode(device.programs[1][2])
+    assert list(found.numbers) == list(exercise.numbers.values()) and found.name == exercise.name
+    assert ("it goes without any cue" in result.stdout) == (not exercise.numbers["cues"])
+
+
+def test_the_device_lists_its_programs_with_their_progress(device: FakeDevice) -> None:
+    assert "no program is on the wearable" in run("program", "device").stdout
+    run("program", "push", "biceps-curl", "--slot", "2")
+    low, high = (int(programs.load("biceps-curl").numbers[f"target_{end}_pct"]) for end in ("low", "high"))
+    device.programs |= {2: (10, 1, device.programs[2][2]), 4: (0, 0, b"\x01damaged")}
+    first, damaged = run_json("program", "device")
+    assert first["slot"] == 2 and first["followed"] and first["band_pct"] == [low + 10, high + 10]
+    assert damaged["slot"] == 4 and damaged["name"].startswith("not readable: ")
+    shown = run("program", "device").stdout
+    assert re.search(rf"^2 \* +biceps curl.* {low + 10} to {high + 10} % +\+10 %", shown, re.M), shown
 
 
 def test_a_program_without_muscles_leaves_those_of_the_settings(device: FakeDevice) -> None:
@@ -445,9 +438,7 @@ def test_a_program_without_muscles_leaves_those_of_the_settings(device: FakeDevi
         "left",
         "mvc",
     ]
-    sense = device_settings(programs.load("sense-test"))
-    assert "target_low_pct" not in sense and "ch0_muscle" not in sense and sense["cue_engage"] == "off"
-    assert "sense_2_pct = 50" in left_behind(programs.load("sense-test"))
+    assert channel_settings(programs.load("sense-test")) == {}
 
 
 def test_a_target_on_another_channel_and_a_new_side(device: FakeDevice) -> None:
@@ -456,7 +447,7 @@ def test_a_target_on_another_channel_and_a_new_side(device: FakeDevice) -> None:
     Path("f.toml").write_text(text)
     result = run("program", "push", "f.toml")
     assert result.exit_code == 0, result.stderr
-    assert (device.settings["target_channel"], device.settings["ch1_side"]) == (1, "left")
+    assert (program.decode(device.programs[1][2]).target_channel, device.settings["ch1_side"]) == (1, "left")
     assert device.settings["ch0_side"] == "not stated"
     assert "new muscle or side on channel 1:" in result.stdout
 

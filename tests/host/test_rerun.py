@@ -15,7 +15,7 @@ from simulated import Simulated, load_facts, make_body, noise
 from mmc_core import message, page
 from mmc_core import record as records
 from mmc_core.errors import FormatError, UsageError
-from mmc_core.pipeline import to_q3
+from mmc_core.fitting import to_q3
 from mmc_host.columns import Event, Session
 from mmc_host.rerun import align, parse_changes, recorded_events, rerun, settings_of
 from mmc_host.session import decode

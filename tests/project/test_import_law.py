@@ -27,7 +27,7 @@ MICROPYTHON_TOO = frozenset(
 LAW: dict[str, frozenset[str]] = {
     # the pure core: the host imports these very files
     "mmc_core": frozenset({"mmc_core", "struct", "array", "binascii", "hashlib"}),
-    "mmc_core.compat": frozenset({"micropython"}),
+    "mmc_core.compat": frozenset({"micropython", "sys"}),
     # one chip per file
     "mmc_drivers": frozenset({"mmc_core.compat", "struct", "array", "time"}),
     # the shell: hardware arrives as arguments, the clock included; it may compute with what the core computes with
@@ -53,6 +53,7 @@ STAGES = (
     "errors",
     "event",
     "fixed",
+    "schema",
     "settings",
     "program",
     "sample",
@@ -62,11 +63,13 @@ STAGES = (
     "onset",
     "kernel",
     "mains",
+    "fitting",
     "coach",
     "coach.*",
     "coach.team",
     "cue",
     "record",
+    "decoding",
     "page",
     "pipeline",
     "message",

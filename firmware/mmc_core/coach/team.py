@@ -27,7 +27,6 @@ from mmc_core.coach.peak import Peak
 from mmc_core.coach.posture import Posture
 from mmc_core.compat import const
 from mmc_core.sample import QUALITY_BAD
-from mmc_core.settings import find_row
 
 _SET_PAUSE = const(20000)  # samples
 _SENSOR_GONE = const(200)  # samples without a reading
@@ -38,6 +37,8 @@ class Coach:
     """All questions of one session."""
 
     def __init__(self, settings, facts):
+        from mmc_core.settings import find_row  # only now: a session lets go of it
+
         channels = facts.EMG_CHANNELS
         self.outbox = box = Outbox()
         self.target = target = min(settings["target_channel"], channels - 1)
@@ -68,11 +69,14 @@ class Coach:
         self._top = -1  # of the one under way; -1: the muscle was not seen
         self._sensor_t = -_SENSOR_GONE
         self._hold_t = 0
+        self.usable = 0  # bits of the channels whose block is to be trusted
         self._is_up = False  # a contraction is under way
         self._is_long = False
+        self.ends_set = False  # somebody else knows that the set is over
         self._begin_set()
 
     def _begin_set(self):
+        self.ends_set = False
         self._reps = self._by_motion = self._by_effort = 0
         self._held = 0  # samples
         self._last_t = -1  # of whatever belongs to the set; -1: nothing yet
@@ -88,16 +92,17 @@ class Coach:
             self.motion.step(imu)
             self._cycle.step(t_samples)
             self._take_movement(t_samples)
-        usable = 0
+        self.usable = usable = 0
         if not motor_busy:
             for channel in range(len(out)):
                 if not out[channel][OUT_QUALITY] & QUALITY_BAD:
                     usable |= 1 << channel
-            usable &= self._calibrated
+            self.usable = usable = usable & self._calibrated
         if usable >> self.target & 1:
             self._ask(out, usable, t_samples)
-        if self._last_t >= 0 and t_samples - self._last_t > _SET_PAUSE and not (self._is_up or self.hold.in_hold):
-            self._end_set(t_samples)
+        if self._last_t >= 0 and not (self._is_up or self.hold.in_hold):
+            if self.ends_set or t_samples - self._last_t > _SET_PAUSE:
+                self._end_set(t_samples)
 
     def _ask(self, out, usable, t_samples):
         words = out[self.target]

@@ -99,34 +99,87 @@ def check(file: str) -> None:
 
 @command.command("push")
 @click.argument("name", metavar="NAME|FILE")
+@click.option("--slot", type=click.IntRange(1, 8), default=1, show_default=True, help="Its place on the wearable.")
 @port_option
-def push(name: str, port: str | None) -> None:
-    """Set the wearable up for a program, as far as its settings go; says what is not taken over."""
+def push(name: str, slot: int, port: str | None) -> None:
+    """Take a program to the wearable, which follows it from the next session on, and name its muscles there."""
     from mmc_core.settings import validate
     from mmc_host.programs import load
     from mmc_host.programs.checking import notes
-    from mmc_host.programs.compiling import device_settings, left_behind
+    from mmc_host.programs.compiling import channel_settings, compile_program
 
     exercise = load(name)
-    wanted = {key: validate(key, value) for key, value in device_settings(exercise).items()}
+    data = compile_program(exercise)
+    wanted = {key: validate(key, value) for key, value in channel_settings(exercise).items()}
     with connected(port) as device:
         has = device.settings()
         changed = {key: value for key, value in wanted.items() if has.get(key) != value}
-        for key, value in changed.items():
-            device.put_setting(key, value)
-            say(f"{key} = {value}")
-    say(f"{exercise.name}: {len(changed)} of {len(wanted)} settings changed, the others were so already")
-    moved = sorted({key[2] for key in changed if key[:2] == "ch" and key[3:] in ("_muscle", "_side")})
+        shift_pct, streak, there = device.program(slot)
+        if there != data:  # the same program keeps its progress
+            device.put_program(slot, data)
+        for key, value in {**changed, "program": slot}.items():
+            if has.get(key) != value:
+                device.put_setting(key, value)
+                say(f"{key} = {value}")
+    say(f"{exercise.name} is in place {slot}, and what the next session follows")
+    if there == data and (shift_pct or streak):
+        say(f"it was there already: its band stands {shift_pct} % higher by practice")
+    moved = sorted({key[2] for key in changed})
     if moved:
         channels = f"channel{'s' if len(moved) > 1 else ''} {', '.join(moved)}"
         say(f"new muscle or side on {channels}: what 100 % is has to be found anew, with: mmc-host calibrate")
     if not exercise.numbers["cues"]:
-        say("all cues are off now, as this program wants it, until another program or `mmc-host settings set`")
+        say("it goes without any cue")
     for note in notes(exercise):
         say(f"note: {note}")
-    say("not taken over, because this firmware stores no programs yet; keep to it yourself:")
-    for line in left_behind(exercise):
-        say(f"    {line}")
+
+
+@command.command("device")
+@json_option
+@port_option
+def device_(as_json: bool, port: str | None) -> None:
+    """List the programs on the wearable, and how far practice has moved each."""
+    from mmc_core.errors import FormatError
+    from mmc_core.message import PROGRAM_SLOTS
+    from mmc_core.program import PROGRESS_SESSIONS, PROGRESS_STEP_PCT, TARGET_HIGH_PCT, TARGET_LOW_PCT, decode
+
+    found: list[dict[str, Any]] = []
+    with connected(port) as device:
+        followed = device.settings()["program"]
+        for slot in range(1, PROGRAM_SLOTS + 1):
+            shift_pct, streak, data = device.program(slot)
+            if not data:
+                continue
+            entry: dict[str, Any] = {"slot": slot, "followed": slot == followed, "shift_pct": shift_pct}
+            try:
+                program = decode(data)
+            except FormatError as error:
+                found.append({**entry, "name": f"not readable: {error}"})
+                continue
+            low, high, step, sessions = (
+                program.numbers[place]
+                for place in (TARGET_LOW_PCT, TARGET_HIGH_PCT, PROGRESS_STEP_PCT, PROGRESS_SESSIONS)
+            )
+            progress = f"mastered {streak} of {sessions} in a row" if step else "stays"
+            found.append(
+                {**entry, "name": program.name, "band_pct": [low + shift_pct, high + shift_pct], "progress": progress}
+            )
+    if as_json:
+        print_json(found)
+    elif not found:
+        say("no program is on the wearable; bring one with: mmc-host program push NAME")
+    else:
+        rows = [
+            (
+                f"{entry['slot']}{' *' if entry['followed'] else ''}",
+                entry["name"],
+                " to ".join(map(str, entry.get("band_pct", ("?",)))) + " %",
+                f"+{entry['shift_pct']} %, {entry.get('progress', '?')}",
+            )
+            for entry in found
+        ]
+        print_table(["place", "program", "band now", "practice"], rows)
+        say("* followed by the next session" if any(entry["followed"] for entry in found) else "none is followed")
 
 
 def _entry(exercise: "Exercise") -> dict[str, Any]:

@@ -1,19 +1,18 @@
-"""A program on its way to the wearable: as bytes, and as far as settings can carry it.
+"""A program on its way to the wearable: as bytes, and the settings that have to fit it.
 
 In:    an `Exercise`
-Out:   the bytes that `mmc_core.program.decode` reads; settings by name; what settings can't carry
+Out:   the bytes that `mmc_core.program.decode` reads; muscles and sides as settings
 State: none
 """
 
 import binascii
 import struct
 from collections.abc import Sequence
-from typing import cast
 
-from mmc_core import program, settings
+from mmc_core import program
 from mmc_core.errors import UsageError
 from mmc_host.programs.exercise import Exercise
-from mmc_host.programs.keys import channel_keys, number_keys
+from mmc_host.programs.keys import channel_keys
 
 
 class _Writer(program.Program):
@@ -57,34 +56,12 @@ def compile_program(exercise: Exercise) -> bytes:
     return body + struct.pack("<I", binascii.crc32(body))
 
 
-def device_settings(exercise: Exercise) -> dict[str, int | str]:
-    """Return the part of a program that settings can carry: what has the same name, target, muscles, sides, cues."""
-    known = set(settings.names())
-    found: dict[str, int | str] = {"target_channel": exercise.target_channel}
+def channel_settings(exercise: Exercise) -> dict[str, int | str]:
+    """Return the muscles and sides that a program names, as settings: a calibration hangs on them."""
+    found: dict[str, int | str] = {}
     for at, channel in enumerate(exercise.channels):
         if channel.muscle:
             found[f"ch{at}_muscle"] = channel.muscle
         if channel.side != "not stated":
             found[f"ch{at}_side"] = channel.side
-    for name, key in number_keys().items():
-        if name == "cues":
-            cues = {
-                f"cue_{cue}": "on" if exercise.numbers[name] >> bit & 1 else "off" for cue, bit in key.words.items()
-            }
-            found |= {cue: state for cue, state in cues.items() if cue in known}
-        elif name in known and exercise.applies(name):
-            found[name] = cast(int | str, exercise.value(name))
     return found
-
-
-def left_behind(exercise: Exercise) -> list[str]:
-    """Return what settings can't carry, as `name = value`: it stays on the host until the device stores programs."""
-    known = set(settings.names())
-    told = [f"channel {at}: role = {one.role}" for at, one in enumerate(exercise.channels) if one.role != "target"]
-    for name, key in number_keys().items():
-        if name == "cues":
-            lost = [word for word in cast(list[str], exercise.value(name)) if f"cue_{word}" not in known]
-            told += [f"cue {word}" for word in lost]
-        elif name not in known and exercise.applies(name) and (exercise.numbers[name] != 0 or key.kind == "word"):
-            told.append(f"{name} = {exercise.value(name)}")
-    return told

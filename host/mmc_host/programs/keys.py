@@ -14,7 +14,7 @@ from typing import cast
 from mmc_core import program
 from mmc_host.schema import constants, source_of
 
-_ROW = re.compile(r"^ +self\.(\w+) = take\(.*\)\n((?: +# .*\n)+)", re.M)
+_ROW = re.compile(r"^ +take\((\w+), .*\)\n((?: +# .*\n)+)", re.M)
 _UNIT = re.compile(r"(\S+)\s{2,}(.*)")
 ONLY_IN = {  # modes in which a key that begins so means anything
     "tempo_": ("reps",),
@@ -62,21 +62,6 @@ def applies_in(name: str, mode: str) -> bool:
     return all(mode in modes for start, modes in ONLY_IN.items() if name.startswith(start))
 
 
-class _Recorder:
-    """Stands in for a program while its rows are run: remembers what each takes and its name."""
-
-    def __init__(self) -> None:
-        self.__dict__["rows"] = []
-        self.__dict__["taken"] = (0, 0, 0)
-
-    def __setattr__(self, name: str, value: int) -> None:
-        self.__dict__["rows"].append((name, *self.__dict__["taken"]))
-
-    def take(self, low: int, high: int, default: int) -> int:
-        self.__dict__["taken"] = (low, high, default)
-        return default
-
-
 def _words(module: str, prefix: str) -> dict[str, int]:
     """The constants of a core module whose name begins so, as words."""
     found = constants(source_of(f"mmc_core.{module}"), prefix)
@@ -86,11 +71,16 @@ def _words(module: str, prefix: str) -> dict[str, int]:
 @cache
 def number_keys() -> dict[str, Key]:
     """Return the numbers of a program by name, in the order of the bytes."""
-    recorder = _Recorder()
-    program.Program.rows(cast(program.Program, recorder), recorder.take)
-    comments = dict(_ROW.findall(source_of("mmc_core.program")))
+    rows: list[tuple[int, int, int, int]] = []
+
+    def take(*row: int) -> None:
+        rows.append(cast(tuple[int, int, int, int], row))
+
+    program.Program.rows(cast(program.Program, None), take)
+    comments = {name.lower(): comment for name, comment in _ROW.findall(source_of("mmc_core.program"))}
     found: dict[str, Key] = {}
-    for name, low, high, default in cast(list[tuple[str, int, int, int]], recorder.__dict__["rows"]):
+    for name, (place, low, high, default) in zip(comments, rows, strict=True):
+        assert place == len(found) == getattr(program, name.upper())
         comment = " ".join(line.strip().removeprefix("#").strip() for line in comments[name].splitlines())
         match = _UNIT.fullmatch(comment)
         assert match, f"mmc_core/program.py: the comment under {name} is not `unit  meaning`"

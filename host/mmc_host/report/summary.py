@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mmc_core import sample
-from mmc_core.mains import mains_in_force_hz
+from mmc_core.settings import mains_in_force_hz
 from mmc_host.analysis.activation import Activation
 from mmc_host.analysis.hold import Hold
 from mmc_host.analysis.scoring import Band, target_band, target_channel

@@ -1,0 +1,93 @@
+"""Orders: what the line asks for, in the app's terms.
+
+In:    requests with their values
+Out:   result codes of message.py; the fields of a status
+State: none of its own
+Cost:  a small tuple per status
+Source: message.py
+"""
+
+from mmc_core import event, message, record
+from mmc_device.recording import END_ASKED
+
+_LAST_UTC_MS = 2147483647000  # what `calibrated_utc_s` holds
+
+
+class Orders:
+    """What `Link` needs of the app."""
+
+    def __init__(self, app, version):
+        self._app = app
+        self.version = version
+        self.facts = app.facts
+        self.journal = app.journal
+        self.wear = app.wear
+
+    def stir(self):
+        """Somebody is at the other end of the line."""
+        self._app.stir()
+
+    def at_rest(self):
+        """The desk, or None while it must not be disturbed."""
+        return self._app.at_rest()
+
+    def status(self):
+        """The fields of a STATUS reply."""
+        app, journal, wear = self._app, self.journal, self.wear
+        health = app.health
+        flags = int(app.haptic.is_on) | (2 if app.desk and app.desk.is_pairing else 0)
+        return (
+            app.now_ms, app.utc_ms(), app.activity, wear.phase, wear.result | wear.target << 4, journal.session,
+            health.faults, journal.ready_blocks, journal.free_blocks(), journal.blocks, health.newest, flags,
+        )  # fmt: skip
+
+    def set_time(self, utc_ms):
+        """Set the wall clock; a session that runs gets a record that ties it to its counter."""
+        app = self._app
+        if utc_ms >= _LAST_UTC_MS:
+            return message.RESULT_RANGE
+        app.utc_offset_ms = utc_ms - app.now_ms
+        if app.activity == message.ACTIVITY_RECORDING:
+            app.recording.log(record.CLOCK, (app.sampler.t_samples, utc_ms))
+        return message.OK
+
+    def control(self, verb, argument):
+        """Carry out a verb of message.py."""
+        app = self._app
+        is_recording = app.activity == message.ACTIVITY_RECORDING
+        if verb == message.VERB_START:
+            return app.start()
+        if verb == message.VERB_STOP:
+            if is_recording:
+                app.end(END_ASKED, False)
+            elif app.activity == message.ACTIVITY_ASKING:
+                app.finish()
+            return message.OK
+        if verb == message.VERB_CANCEL:
+            if app.desk:
+                app.hush()
+                app.desk.end_check()
+            elif not is_recording:
+                app.next = None
+            return message.OK
+        if verb == message.VERB_CALIBRATE and 1 <= argument <= message.CALIBRATE_RENEW:
+            if is_recording:
+                app.end(END_ASKED, False)
+            if app.activity > message.ACTIVITY_IDLE:
+                return message.RESULT_BUSY
+            app.hush()
+            if app.desk:
+                app.desk.calibrate(argument, app.now_ms)
+            else:
+                app.next = argument
+            return message.OK
+        if verb == message.VERB_CHECK and app.at_rest():
+            app.desk.check(True)
+            return message.OK
+        if verb == message.VERB_ANSWER and 1 <= argument >> 4 <= event.QUESTION_PAIN:
+            if is_recording:
+                app.note(event.EVENT_ANSWER, event.NO_CHANNEL, argument & 15, argument >> 4, event.REASON_AFTER)
+            elif app.desk and app.desk.answer(argument >> 4, argument & 15, event.REASON_BEFORE):
+                return message.RESULT_NOT_TODAY
+            return message.OK
+        return message.RESULT_BUSY if verb == message.VERB_CHECK else message.RESULT_RANGE
