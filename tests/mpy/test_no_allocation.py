@@ -233,7 +233,7 @@ class Lines:
 
         def at_line(frame: FrameType, _: str, __: object) -> Any:
             left.discard(frame.f_lineno)
-            return at_line
+            return at_line if left else None
 
         return at_line
 
