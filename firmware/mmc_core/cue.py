@@ -116,8 +116,8 @@ class CuePolicy:
         bit = 1 << rank
         if bit & _OF_A_UNIT:
             self._at_fault = True
-            if self.is_probe:
-                return
+        if self.is_probe and rank != _TIRED:
+            return
         self._waiting |= bit & self._enabled
         self._channels[rank] = self._outbox.channels[at]
         self._values[rank] = self._outbox.values[at]
@@ -129,6 +129,7 @@ class CuePolicy:
         self._units += 1
         self.is_probe = self._probe_every > 0 and self._units % self._probe_every == 0
         if self.is_probe:
+            self._waiting &= 1 << _TIRED
             self._outbox.tell(event.EVENT_PROBE, event.NO_CHANNEL, self._units, 0, 0, t_samples)
 
     def _end_unit(self):

@@ -18,9 +18,10 @@ import ast
 from collections.abc import Iterable, Mapping, Sequence
 from functools import reduce
 from itertools import pairwise
-from types import ModuleType
 
+from interval_memory import Memory
 from interval_values import (
+    BUILTINS,
     OPPOSITE,
     Exit,
     Interval,
@@ -32,33 +33,28 @@ from interval_values import (
     Words,
     apply,
     builtin,
-    constant,
     exact,
     fits,
     hull,
     interval,
-    is_pure,
     join,
     limits,
-    parse,
     place_of,
     related,
-    tables,
     text_in,
     text_of,
     together,
 )
 
 MOST_TURNS = 300  # of a loop
+CONTINUE = Ref("the next turn")  # what a turn ends with that is cut short
 
 
-class Interpreter:
+class Interpreter(Memory):
     """Runs functions of one module's text; `overflows` has what left the integers, `widest` the range of everything."""
 
     def __init__(self, text: str, constants: Mapping[str, object], rules: Rules, fields: Mapping[str, Value]) -> None:
-        self.functions = {n.name: n for n in ast.walk(parse(text)) if isinstance(n, ast.FunctionDef)}
-        self.constants = constants
-        self.tables = tables(constants)
+        super().__init__(text, constants)
         self.rules = rules
         # What a call that is not followed leaves behind: others' fields, as the invariant has them.
         self.others = {p: value for p, value in fields.items() if not (p.startswith("self.") and p.count(".") == 1)}
@@ -135,9 +131,7 @@ class Interpreter:
             case ast.Expr(value=ast.Call() as call):
                 return [after for after, _ in self._call(call, state)], []
             case ast.Assign(targets=[ast.Tuple(elts=targets)], value=ast.Tuple(elts=parts)):
-                values = [self.value(part, state) for part in parts]
-                for target, value in zip(targets, values, strict=True):
-                    self._store(target, value, state)
+                self._store_all(targets, [self.value(part, state) for part in parts], state)
                 return [state], []
             case ast.Assign():
                 value = self.value(node.value, state)
@@ -150,7 +144,7 @@ class Interpreter:
                 return yes + no, out + more
             case ast.While(orelse=[]):
                 return self._while(node, [state])
-            case ast.For(target=ast.Name(id=name), iter=ast.Call() as through, orelse=[]):
+            case ast.For(target=ast.Name(id=name), iter=through, orelse=[]):
                 return self._for(node, through, (name,), state)
             case ast.For(
                 target=ast.Tuple(elts=[ast.Name(id=number), ast.Name(id=name)]),
@@ -158,6 +152,8 @@ class Interpreter:
                 orelse=[],
             ):
                 return self._for(node, through, (name, number), state)
+            case ast.Continue():
+                return [], [(state, CONTINUE)]
             case ast.Return():
                 return [], self._result(node.value, state)
             case _:
@@ -178,7 +174,7 @@ class Interpreter:
                 return [(state, value)]
 
     def _for(
-        self, node: ast.For, through: ast.Call, names: Sequence[str], state: State
+        self, node: ast.For, through: ast.expr, names: Sequence[str], state: State
     ) -> tuple[list[State], list[Exit]]:
         """Turn by turn; where it is not known how many there are, the loop may be left before each of the last ones."""
         turns, fewest = self._turns(through, state)
@@ -188,10 +184,11 @@ class Interpreter:
             states, out = self._block(
                 node.body, [{**s, **dict(zip(names, (turn, (number, number)), strict=False))} for s in states]
             )
-            exits += out
+            exits += [end for end in out if end[1] != CONTINUE]
+            states = self._merge(states + [end[0] for end in out if end[1] == CONTINUE])
         return self._merge(left + states), exits
 
-    def _turns(self, node: ast.Call, state: State) -> tuple[Sequence[Value], int]:
+    def _turns(self, node: ast.expr, state: State) -> tuple[Sequence[Value], int]:
         """What a loop goes through, at most, and how many of that at least."""
         match node:
             case ast.Call(func=ast.Name(id="range"), args=[end], keywords=[]):
@@ -202,6 +199,11 @@ class Interpreter:
             case ast.Call(func=ast.Attribute(value=text, attr="split"), args=[], keywords=[]):
                 words = text_in(self.value(text, state)).split()
                 return [Ref(repr(word)) for word in words], len(words)
+            case ast.Name() | ast.Attribute():
+                found = self._array(self.value(node, state), state)
+                if not isinstance(found, Words):
+                    raise Unknown(f"to go through: {text_of(node)}")
+                return found.items, len(found.items)
             case _:
                 raise Unknown(f"to go through: {text_of(node)}")
         if high > MOST_TURNS:
@@ -209,55 +211,20 @@ class Interpreter:
         return [(k, k) for k in range(high)], low
 
     def _while(self, node: ast.While, states: list[State]) -> tuple[list[State], list[Exit]]:
-        """Turn by turn, until no turn begins in a state that none began in before."""
+        """Turn by turn, until no turn begins in a state that was not looked at before."""
         heads, left, exits = list[State](), list[State](), list[Exit]()
         for _ in range(MOST_TURNS):
             heads += states
             left += [s for state in states for s in self._when(node.test, state, False)]
             states = [s for state in states for s in self._when(node.test, state, True)]
             states, out = self._block(node.body, states)
+            if any(value == CONTINUE for _, value in out):
+                raise Unknown(f"continue in {text_of(node)}")
             exits += out
-            states = [state for state in states if state not in heads]
+            states = [state for state in states if not any(_lies_within(state, head) for head in heads)]
             if not states:
                 return self._merge(left), exits
         raise Unknown(f"a loop of more than {MOST_TURNS} turns: {text_of(node)}")
-
-    def _store(self, target: ast.expr, value: Value, state: State) -> None:
-        match target:
-            case ast.Name():
-                state[target.id] = value
-            case ast.Attribute():
-                state[f"{self._path(target.value, state)}.{target.attr}"] = value
-            case ast.Subscript():
-                self._store_element(target, value, state)
-            case _:
-                raise Unknown(f"target: {ast.unparse(target)}")
-
-    def _store_element(self, target: ast.Subscript, value: Value, state: State) -> None:
-        path = self._path(target.value, state)
-        if path in self.tables:
-            raise Unknown(f"target: {ast.unparse(target)}")
-        if isinstance(target.slice, ast.Slice):
-            state[path] = self._with_slice(path, target.slice, self._array(value, state), state)
-            return
-        items, at = self._element(path, target, state)
-        state[path] = Words(
-            tuple(
-                item if not at[0] <= k <= at[1] else value if at[0] == at[1] else hull(item, value)
-                for k, item in enumerate(items)
-            )
-        )
-
-    def _with_slice(self, path: str, at: ast.Slice, new: Value, state: State) -> Words:
-        """An array, a part of which is another now; its length has to stay."""
-        old = state.get(path)
-        if not isinstance(old, Words) or not isinstance(new, Words) or at.step is not None:
-            raise Unknown(f"slice: {path}[{text_of(at)}]")
-        first = 0 if at.lower is None else exact(self.value(at.lower, state))
-        end = len(old.items) if at.upper is None else exact(self.value(at.upper, state))
-        if not 0 <= first <= end <= len(old.items) or len(new.items) != end - first:
-            raise Unknown(f"slice: {len(new.items)} words for {first} to {end} of {len(old.items)}")
-        return Words((*old.items[:first], *new.items, *old.items[end:]))
 
     # Conditions
 
@@ -276,8 +243,12 @@ class Interpreter:
                 return found if outcome is not go_on else states
             case ast.Compare(left=left, ops=[op], comparators=[right]):
                 return self._compare(left, type(op) if outcome else OPPOSITE[type(op)], right, dict(state))
-            case ast.Compare():
-                raise Unknown(f"condition: {text_of(test)}")
+            case ast.Compare(left=left, ops=ops, comparators=parts):
+                if not self.is_pure(test):
+                    raise Unknown(f"condition: {text_of(test)}")
+                pairs = zip([left, *parts], ops, parts, strict=False)
+                both = [ast.copy_location(ast.Compare(a, [op], [b]), test) for a, op, b in pairs]
+                return self._when(ast.copy_location(ast.BoolOp(ast.And(), list[ast.expr](both)), test), state, outcome)
             case ast.Call():
                 ends = [(after, interval(value)) for after, value in self._call(test, dict(state))]
                 return [after for after, found in ends if (found != (0, 0) if outcome else fits((0, 0), found))]
@@ -307,7 +278,7 @@ class Interpreter:
         low, high = max(value[0], bounds[0]), min(value[1], bounds[1])
         if low > high:
             return False
-        if not is_pure(node):
+        if not self.is_pure(node):
             return True
         match node:
             case ast.Name() if node.id in state:
@@ -346,7 +317,7 @@ class Interpreter:
             known = self.rules.known[text]
             if found[1] < known[0] or known[1] < found[0]:
                 raise Unknown(f"the lemma on {text} contradicts its operands")
-            found = known
+            found = max(found[0], known[0]), min(found[1], known[1])
         before = self.widest.setdefault(place_of(node), found)
         self.widest[place_of(node)] = min(before[0], found[0]), max(before[1], found[1])
         top = (1 << self.rules.bits - 1) - 1
@@ -376,12 +347,12 @@ class Interpreter:
                 if isinstance(node.op, ast.Add) and isinstance(a, Ref) and isinstance(b, Ref):
                     return together(a, b)
                 found = apply(node.op, interval(a), interval(b))
-                return related(node, found, lambda part: self.value(part, state)) if is_pure(node) else found
+                return related(node, found, lambda part: self.value(part, state)) if self.is_pure(node) else found
             case ast.UnaryOp(op=ast.USub() | ast.Invert() as op):
                 low, high = interval(self.value(node.operand, state))
                 less = isinstance(op, ast.Invert)
                 return -high - less, -low - less
-            case ast.UnaryOp(op=ast.Not()) | ast.Compare() | ast.BoolOp() | ast.IfExp() if not is_pure(node):
+            case ast.UnaryOp(op=ast.Not()) | ast.Compare() | ast.BoolOp() | ast.IfExp() if not self.is_pure(node):
                 raise Unknown(f"a call in a condition that is a value: {text_of(node)}")
             case ast.BoolOp() if not self._is_truth(node, state):
                 raise Unknown(f"which of them: {text_of(node)}")
@@ -406,66 +377,6 @@ class Interpreter:
             states = [after for s in states for after in self._when(part, s, isinstance(node.op, ast.And))]
         return True
 
-    def _subscript(self, node: ast.Subscript, state: State) -> Value:
-        """An element of an array, or what an object has by the name of a text."""
-        path, at = self._path(node.value, state), self.value(node.slice, state)
-        if not isinstance(at, Ref):
-            items, (first, last) = self._element(path, node, state)
-            return reduce(hull, items[first : last + 1])
-        if f"{path}.{text_in(at)}" not in state:
-            raise Unknown(f"{text_of(node)}: {at.path} of {path}")
-        return state[f"{path}.{text_in(at)}"]
-
-    def _object(self, node: ast.expr, state: State) -> Value | ModuleType:
-        if isinstance(node, ast.Name) and node.id not in state:
-            found = self.constants.get(node.id)
-            if isinstance(found, ModuleType):
-                return found
-        return self.value(node, state)
-
-    def _path(self, node: ast.expr, state: State) -> str:
-        found = self._object(node, state)
-        if not isinstance(found, Ref):
-            raise Unknown(f"{text_of(node)} is no object")
-        return found.path
-
-    def _name(self, node: ast.Name | ast.Attribute, state: State) -> Value:
-        """A local, an attribute or a constant; an array is given as the place where it lies."""
-        if isinstance(node, ast.Attribute):
-            base = self._object(node.value, state)
-            if isinstance(base, ModuleType):
-                return constant(getattr(base, node.attr))
-            path = f"{self._path(node.value, state)}.{node.attr}"
-        else:
-            path = node.id
-        if path not in state:
-            if isinstance(node, ast.Attribute) and path == f"self.{node.attr}" and node.attr in self.functions:
-                return self._property(node.attr, state)
-            if isinstance(node, ast.Name) and f"the module's {path}" in self.tables:
-                return Ref(f"the module's {path}")
-            if isinstance(node, ast.Name) and path in self.constants:
-                return constant(self.constants[path])
-            raise Unknown(f"name: {path}")
-        return Ref(path) if isinstance(state[path], Words) else state[path]
-
-    def _property(self, name: str, state: State) -> Value:
-        """What reading a property gives."""
-        function = self.functions[name]
-        if "property" not in map(text_of, function.decorator_list) or not is_pure(function):
-            raise Unknown(f"{name} is no property, or changes something")
-        return reduce(hull, [value for _, value in self.call(name, [], state)])
-
-    def _array(self, value: Value, state: State) -> Value:
-        """The array itself, where a value leads to one."""
-        lies = state.get(value.path, self.tables.get(value.path)) if isinstance(value, Ref) else None
-        return lies if isinstance(lies, Words) else value
-
-    def _element(self, path: str, node: ast.Subscript, state: State) -> tuple[tuple[Value, ...], Interval]:
-        words, at = state.get(path, self.tables.get(path)), interval(self.value(node.slice, state))
-        if not isinstance(words, Words) or at[0] < 0 or at[1] >= len(words.items):
-            raise Unknown(f"{text_of(node)}: element {at} of {path}")
-        return words.items, at
-
     def _call(self, node: ast.Call, state: State) -> list[Exit]:
         arguments = [self.value(argument, state) for argument in node.args]
         if node.keywords:
@@ -473,7 +384,9 @@ class Interpreter:
         match node.func:
             case ast.Name(id="ptr32"):
                 return [(state, arguments[0])]
-            case ast.Name(id="min" | "max" | "len" | "bytes" | "bytearray" | "array" as name):
+            case ast.Name(id=name) if name in self.rules.contracts:
+                return [(state, self._contract(node, arguments, state))]
+            case ast.Name(id=name) if name in BUILTINS:
                 return [(state, builtin(name, [self._array(value, state) for value in arguments]))]
             case ast.Name(id=name) if name in self.functions:
                 return self.call(name, arguments, state)
@@ -491,9 +404,15 @@ class Interpreter:
         if name not in self.rules.contracts:
             raise Unknown(f"call: {text_of(node)}")
         self.unused.discard(name)
-        state.update(self.others)
+        if not self.is_pure(node):
+            state.update(self.others)
         wanted, result = self.rules.contracts[name]
         for value, wide in zip(arguments, wanted, strict=True):
             if wide is not None and not fits(value, wide):
                 self.overflows[text_of(node)] = interval(value)
         return result
+
+
+def _lies_within(state: State, other: State) -> bool:
+    """Whether another state allows whatever this one does."""
+    return state.keys() == other.keys() and all(fits(value, other[path]) for path, value in state.items())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import copy
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, TypeAlias
@@ -190,14 +190,14 @@ def constant(found: object) -> Interval | Ref:
 
 def related(node: ast.BinOp, found: Interval, value_of: Callable[[ast.expr], Value]) -> Interval:
     """What is known besides of operands that are the same: a square is not negative; and `v + ((t - v) >> k)` goes some
-    of the way from v to t, so that it lies between the two, rounded down or not."""
+    of the way from v to t, so that it lies between the two, rounded down or not; likewise `v + (t - v) // n`."""
     match node:
         case ast.BinOp(left=a, op=ast.Mult(), right=b) if text_of(a) == text_of(b):
             return max(found[0], 0), found[1]
         case ast.BinOp(
             left=own,
             op=ast.Add(),
-            right=ast.BinOp(left=ast.BinOp(left=to, op=ast.Sub(), right=same), op=ast.RShift()),
+            right=ast.BinOp(left=ast.BinOp(left=to, op=ast.Sub(), right=same), op=ast.RShift() | ast.FloorDiv()),
         ) if text_of(own) == text_of(same):
             low, high = interval(hull(value_of(own), value_of(to)))
             return max(found[0], low), min(found[1], high)
@@ -229,13 +229,7 @@ def together(a: Ref, b: Ref) -> Ref:
     return a if a == b == Ref("a tuple") else Ref(repr(text_in(a) + text_in(b)))
 
 
-@cache
-def is_pure(node: ast.AST) -> bool:
-    """Whether a node stores nothing but locals, and calls nothing that might."""
-    parts = list(ast.walk(node))
-    stores = any(isinstance(n, ast.Attribute | ast.Subscript) and not isinstance(n.ctx, ast.Load) for n in parts)
-    calls = {text_of(n.func) for n in parts if isinstance(n, ast.Call)}
-    return not stores and calls <= {"min", "max", "len", "bytes", "bytearray", "array", "ptr32"}
+BUILTINS = {"abs", "min", "max", "len", "bytes", "bytearray", "array", "ptr32"}
 
 
 def builtin(name: str, arguments: list[Value]) -> Value:
@@ -245,6 +239,8 @@ def builtin(name: str, arguments: list[Value]) -> Value:
             best = min if name == "min" else max
             lows, highs = zip(*map(interval, arguments), strict=True)
             return best(lows), best(highs)
+        case "abs", [(low, high)]:
+            return max(low, -high, 0), max(-low, high)
         case "len", [Words(items)]:
             return len(items), len(items)
         case "bytes" | "bytearray", [size]:
@@ -283,21 +279,32 @@ def _without(a: Interval, b: Interval) -> Interval:
 
 
 class _Watch(ast.NodeTransformer):
-    """Every operation of some functions shows its result: `a + b` becomes `_see(place, a + b)`."""
+    """Every operation of some functions shows its result, and so do some calls: `_see(place, a + b)` for `a + b`."""
+
+    def __init__(self, calls: Container[str]) -> None:
+        self._calls = calls
+
+    def visit_Call(self, node: ast.Call) -> ast.AST:
+        return self._show(node) if text_of(node) in self._calls else self.generic_visit(node)
 
     def visit_BinOp(self, node: ast.BinOp) -> ast.AST:
+        return self._show(node)
+
+    def _show(self, node: ast.expr) -> ast.AST:
         place = place_of(node)
         self.generic_visit(node)
         name = ast.Name("_see", ast.Load())
         return ast.copy_location(ast.Call(name, [ast.Constant(place), node], []), node)
 
 
-def watched(text: str, functions: Iterable[str] = (), see: Callable[[str, int], int] | None = None) -> dict[str, Any]:
-    """A module's names, made from its text, with functions that call `see` with what each expression came to."""
+def watched(
+    text: str, functions: Iterable[str] = (), see: Callable[[str, int], int] | None = None, calls: Container[str] = ()
+) -> dict[str, Any]:
+    """A module's names, made from its text, with functions that call `see` with what each operation came to."""
     tree = parse(text)
     for node in ast.walk(tree):
         if isinstance(node, ast.FunctionDef) and node.name in functions:
-            node.body = [_Watch().visit(statement) for statement in node.body]
+            node.body = [_Watch(calls).visit(statement) for statement in node.body]
     names: dict[str, Any] = {"_see": see, "__name__": "watched"}
     exec(compile(ast.fix_missing_locations(tree), "<watched>", "exec"), names)
     return names

@@ -1,8 +1,8 @@
 """What the proofs of the coach and of the cues take for granted; small_int_proofs.py says what a proof is.
 
 What a question of the coach is given: levels of at most 4095 permille, times within the session. What it tells goes
-through Outbox.tell, a contract to all of them (TELL). team.py, which calls the questions, is followed by no proof yet:
-one would have `hold.step` and the like as contracts, with the arguments in `calls` and what `returns` says here.
+through Outbox.tell, a contract to all of them (TELL). The other questions are in small_int_movement.py and, with
+team.py, which asks them all, in small_int_units.py.
 """
 
 from __future__ import annotations

@@ -32,6 +32,7 @@ T_SAMPLES: Interval = (10, TIME[1])  # behind a block's last sample
 LEVEL: Interval = (0, 4095)  # permille: gain times what passes the ceiling is below 2^30, see Kernel.set_reference
 Q3: Interval = (0, 2**19)  # counts/8: |z| < BIAS, which test_kernel.py proves, and a pole never leaves its input
 SUM = 2**14 + 64 + 2  # of magnitudes of a block of at most 64 samples, as features.py scales it
+MOBILITY: Interval = (0, 2**14 + 15)  # Q12, 4 at most, and for a divisor that is rounded down
 QUALITY: Interval = (0, 63)
 COUNT: Interval = (-32768, 32767)
 BYTE: Interval = (0, 255)
@@ -277,7 +278,7 @@ def viper_words(channels: int) -> dict[str, Value]:
     ranges: dict[int, Interval] = {
         chain.OUT_QUALITY: QUALITY, chain.OUT_LEVEL_Q3: Q3, chain.OUT_RANGE: (0, 65535),
         features.OUT_SQUARE: (0, SUM**2), features.OUT_EXPONENT: (0, 18), features.OUT_CROSSINGS: (0, 64),
-        features.OUT_MOBILITY_Q12: (0, 2**30), features.OUT_ENERGY: energy, mine["_Z1"]: FILTERED,
+        features.OUT_MOBILITY_Q12: MOBILITY, features.OUT_ENERGY: energy, mine["_Z1"]: FILTERED,
         mine["_Z2"]: FILTERED, mine["_SIGN"]: BIT,
         onset.OUT_ONSET: (0, 12), onset.OUT_ACTIVE: BIT, onset.OUT_SPIKE: BIT, mine["_BASE"]: (0, 2**20),
         mine["_FAST"]: level, mine["_HISTORY"]: (0, 4095), mine["_QUIET"]: (0, 15), mine["_PEAK"]: level,
@@ -319,6 +320,10 @@ def features_proof(channels: int, sizes: Iterable[int]) -> Proof:
             sums["lag_2"]: (-(SUM**2), SUM**2),
             # This is the sum of (a - b)^2 over neighbours.
             "squares + before - lag_1 - lag_1": (0, 4 * SUM**2),
+            # x is limited to four times the squares; what the divisor is rounded down by is less than a 1024th of it.
+            "x // (squares >> 12)": MOBILITY,
+            "(x << 6) // (squares >> 6)": MOBILITY,
+            "(x << 12) // squares": MOBILITY,
         },
         cuts={f"before = {sums['before']}": ("squares", (0, 65535, 4194303))},
         keep=("squares", "y"),

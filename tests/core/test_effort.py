@@ -183,6 +183,14 @@ def test_the_session_ends_within_a_repetition() -> None:
         assert (detector.rep == ENDED) == (counts > 0)
 
 
+def test_what_nobody_saw_end_is_no_repetition() -> None:
+    """The electrode came off within a contraction, and hours later the session ended: that is no length of one."""
+    detector, levels = Effort(), a_set(2, [600] * 2) + hump(2, 600)[:120]
+    show(detector, levels)
+    detector.close(10 * len(levels) + 3_600_000)
+    assert (detector.rep, detector.confirmed, detector.set_count) == (DROPPED, 0, 0)
+
+
 def test_reset_forgets() -> None:
     detector = Effort()
     fresh = vars(Effort())

@@ -230,3 +230,67 @@ def test_it_always_ends_off(history: list[tuple[str, int, int]], failing: frozen
         now += 10
         haptic.tick(now)
     assert not driver.is_on and not haptic.is_on and not haptic.is_busy(now)
+
+
+class Timed(Driver):
+    """A driver that fails at random, and remembers each of its pulses: pattern, length, calls of `off` that failed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = self.pattern = 0
+        self.fails = False
+        self.pulses: list[tuple[int, int, int]] = []
+        self._of = self._began = self._failed = 0
+
+    def _call(self) -> bool:
+        return self.fails
+
+    def on(self, strength_pct: int) -> None:
+        assert not self.is_on  # a pulse at a time
+        self._began, self._failed, self._of = self.now, 0, self.pattern
+        super().on(strength_pct)
+
+    def off(self) -> None:
+        self._failed += self.fails
+        super().off()
+        self.pulses.append((self._of, self.now - self._began, self._failed))
+
+
+deeds = st.lists(
+    st.tuples(st.sampled_from(["play", "play", "stop", "tick", "tick"]), st.integers(0, 10), st.integers(1, 90),
+              st.integers(0, 5)),
+    max_size=40,
+)  # fmt: skip
+
+
+@profile(max_examples=300)
+@given(deeds, st.integers(60, 500), st.integers(50, 500), st.integers(1, 5), st.booleans())
+def test_no_pulse_lasts_and_after_a_stop_it_is_off(
+    history: list[tuple[str, int, int, int]], pulse_ms: int, gap_ms: int, pulses: int, last: bool
+) -> None:
+    """With a tick every 10 ms no pulse is longer than the longest of its pattern by more than a tick, and one more for
+    each time that the driver would not switch off; a stop is over with the first tick at which the driver obeys."""
+    driver = Timed()
+    haptic, _ = make(driver, cue_pulses=pulses, cue_pulse_ms=pulse_ms, cue_gap_ms=gap_ms)
+    for action, pattern, ticks, failing in history:
+        driver.fails = failing == 5
+        if action == "play" and pattern:
+            driver.pattern = pattern
+            haptic.play(pattern, driver.now)
+        elif action == "stop":
+            haptic.stop(driver.now)
+        for tick in range(ticks):
+            driver.fails = tick < failing  # at first, so that it works again while something plays
+            driver.now += 10
+            haptic.tick(driver.now)
+            assert not driver.is_on or haptic.is_busy(driver.now)
+    driver.fails = last
+    haptic.stop(driver.now)
+    assert last or not driver.is_on
+    driver.fails = False
+    haptic.tick(driver.now)
+    assert not driver.is_on and not haptic.is_on
+    for pattern, length_ms, failed in driver.pulses:
+        longest = max(PATTERNS.get(pattern, [pulse_ms])[::2])
+        assert length_ms <= longest + 10 + 10 * failed
+    assert run(haptic, driver, driver.now, driver.now + 3000) == []  # and nothing of the pattern is left

@@ -1,14 +1,25 @@
-"""The hot path allocates nothing: a thousand steps with the heap locked, on full-scale input, motor on and off."""
+"""The hot path allocates nothing: the heap locked, on full-scale input, and in the coach line by line."""
 
 from __future__ import annotations
 
+import inspect
 import json
 import os
+import shutil
 import subprocess
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import CodeType, FrameType, ModuleType
+from typing import Any
 
+import coach_scene
 import numpy as np
+import pytest
+from simulated import load_facts
 
+from mmc_core import cue, event
+from mmc_core.coach import attention, balance, cycle, effort, fatigue, hold, motion, outbox, peak, posture, team
 from mmc_host import firmware
 from mmc_host.body import bodyfile, recording
 
@@ -170,3 +181,95 @@ def test_recorded_knee_movements_with_the_heap_locked(tmp_path, mpy32, data_dir)
     told = dict(line.split() for line in printed.splitlines())
     assert list(told) == names and len(names) >= 1
     assert sum(map(int, told.values())) > len(names)  # the detector was awake
+
+
+# The coach, line by line: CPython runs the same workout and says which lines it came to
+
+MODULES = (attention, balance, cue, cycle, effort, fatigue, hold, motion, outbox, peak, posture, team)
+WORKOUT = """
+import board_facts, coach_scene, micropython
+print(coach_scene.main(board_facts, micropython.heap_lock, micropython.heap_unlock))
+"""
+# Of each repetition one witness is sure first; the other one's word comes too late to be told.
+NEVER = {"reason = event.REASON_BOTH"}
+
+
+def numbers(prefix: str) -> set[int]:
+    return {value for name, value in vars(event).items() if name.startswith(prefix)}
+
+
+def codes(code: CodeType) -> Iterator[CodeType]:
+    """The functions in a module's code, but constructors, which may allocate."""
+    for inner in code.co_consts:
+        if isinstance(inner, CodeType):
+            if inner.co_name != "__init__" and inner.co_flags & inspect.CO_OPTIMIZED:
+                yield inner
+            yield from codes(inner)
+
+
+class Lines:
+    """Which lines of some modules' functions were not come to, by file and number."""
+
+    def __init__(self, modules: tuple[ModuleType, ...]) -> None:
+        self.left: dict[tuple[str, int], set[int]] = {}
+        for module in modules:
+            name = inspect.getfile(module)
+            for code in codes(compile(Path(name).read_text(), name, "exec")):
+                lines = {line for _, _, line in code.co_lines() if line and line > code.co_firstlineno}
+                self.left[name, code.co_firstlineno] = lines
+
+    def run(self, what: Callable[[], Any]) -> Any:
+        before = sys.gettrace()
+        sys.settrace(self._enter)
+        try:
+            return what()
+        finally:
+            sys.settrace(before)
+
+    def _enter(self, frame: FrameType, _: str, __: object) -> Any:
+        left = self.left.get((frame.f_code.co_filename, frame.f_code.co_firstlineno))
+        if not left:
+            return None
+
+        def at_line(frame: FrameType, _: str, __: object) -> Any:
+            left.discard(frame.f_lineno)
+            return at_line if left else None
+
+        return at_line
+
+    def texts(self) -> set[str]:
+        return {
+            Path(name).read_text().split("\n")[line - 1].strip()
+            for (name, _), lines in self.left.items()
+            for line in lines
+        }
+
+
+@pytest.fixture(scope="module")
+def played() -> tuple[list[Any], set[str]]:
+    """What CPython tells of the workout, and the lines that it did not come to."""
+    lines = Lines(MODULES)
+    told = lines.run(lambda: coach_scene.main(load_facts(), int, int))
+    return told, lines.texts()
+
+
+def test_the_workout_goes_through_every_line(played: tuple[list[Any], set[str]]) -> None:
+    assert played[1] == NEVER
+
+
+def test_whatever_can_happen_does(played: tuple[list[Any], set[str]]) -> None:
+    told, reasons, cues, dropped = played[0]
+    log_only = {event.EVENT_CUE, event.EVENT_MOTOR_ON, event.EVENT_MOTOR_OFF}  # of the pipeline's and the app's making
+    assert {kind for kind, count in enumerate(told) if count} == numbers("EVENT_") - log_only
+    never = {event.REASON_BOTH, event.REASON_FORCE_UP}  # more force is seen, but no news worth an event
+    assert {reason for reason, count in enumerate(reasons) if count} == numbers("REASON_") - never | {0}
+    device = {event.CUE_START, event.CUE_STOP, event.CUE_ERROR}
+    assert {pattern for pattern, count in enumerate(cues) if count} == numbers("CUE_") - device - {event.CUE_NONE}
+    assert dropped > 0
+
+
+def test_no_line_of_it_allocates(tmp_path: Path, mpy: Path, played: tuple[list[Any], set[str]]) -> None:
+    tree = firmware.stage(tmp_path / "tree")
+    shutil.copy(coach_scene.__file__, tree)
+    (tree / "probe.py").write_text(WORKOUT)
+    assert json.loads(run(mpy, tree, "220k")) == played[0]

@@ -64,7 +64,7 @@ class Effort:
         self._peak = _PEAK
         self._top = self._under = self._rise_t = self._begin_t = 0
         self._run = 0  # contractions that are alike
-        self._like = self._length = self._period = self._last_begin_t = self._last_end_t = 0  # of the latest of them
+        self._like = self._length = self._period = self._last_end_t = 0  # of the latest of them
 
     def step(self, envelope, display, t_samples):
         """Take one block (permille; counter behind its last sample)."""
@@ -140,22 +140,22 @@ class Effort:
             return
         begin_t = self._begin_t
         length = self.rep_end_t - begin_t
-        if length < _SHORTEST:
+        if length < _SHORTEST or length >= _LONGEST:  # it may have gone on unseen
             self.rep = DROPPED
             return
         self.rep = ENDED
         top = self._top
         self._peak += (min(top, 2 * self._peak) - self._peak) >> 1
-        if begin_t - self._last_end_t > _SET_GAP:
-            self._run = self.set_count = 0
-        period = begin_t - self._last_begin_t
+        period = begin_t - self._last_end_t
+        if period > _SET_GAP:
+            self._run = self.set_count = period = 0
+        period += self._length  # from one beginning to the next
         if self._run and not self._belongs(top, length, period):
             return
         self._like = (self._like + top) >> 1 if self._run else top
         self._run += 1
         self._length = length
         self._period = period
-        self._last_begin_t = begin_t
         self._last_end_t = self.rep_end_t
         if self._run >= _ENOUGH:
             self.confirmed = _ENOUGH if self._run == _ENOUGH else 1
@@ -171,7 +171,7 @@ class Effort:
             if run >= _ENOUGH or _alike(length, self._length, _LENGTH_RATIO_Q2):
                 return True
         if run >= _ENOUGH or top < like:
-            self._like += (min(top, 2 * like) - like) >> 2  # an odd one: it does not end the series
+            self._like = like + ((min(top, 2 * like) - like) >> 2)  # an odd one: it does not end the series
             return False
         self._run = 0  # what was before it was no series
         return True
