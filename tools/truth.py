@@ -32,6 +32,7 @@ import truth_balance
 import truth_delay
 import truth_effort
 import truth_fatigue
+import truth_hold
 import truth_kernel
 import truth_motion
 from numpy.typing import NDArray
@@ -57,6 +58,7 @@ TIMEOUT_S = 120.0
 # Questions of the coach, each with the tool that asks it of recordings.
 COACH: dict[str, Any] = {
     "effort": truth_effort, "motion": truth_motion, "balance": truth_balance, "fatigue": truth_fatigue,
+    "hold": truth_hold,
 }  # fmt: skip
 TABLES = {"delay_ms": truth_delay.table, "onset_grid_by_value": onset_grid.table}
 
