@@ -32,6 +32,7 @@ import truth_balance
 import truth_delay
 import truth_effort
 import truth_fatigue
+import truth_heart
 import truth_hold
 import truth_kernel
 import truth_motion
@@ -321,7 +322,10 @@ def run(data: Path, seed: int, only: str, jobs: int) -> Figures:
         for key in ("true", "delays"):
             row.pop(key, None)
     found = {"version": 3, "micropython": width, "seed": seed, "kinds": kinds, "kernel": kernel}
-    return {**found, "coach": summarise_coach(list(files.values())), "files": files}
+    coach = summarise_coach(list(files.values()))
+    if not only:
+        coach["heart"] = truth_heart.run()
+    return {**found, "coach": coach, "files": files}
 
 
 def summarise_coach(rows: list[Figures]) -> Figures:
