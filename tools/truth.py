@@ -36,6 +36,7 @@ import truth_heart
 import truth_hold
 import truth_kernel
 import truth_motion
+import truth_noise
 import truth_passive
 from numpy.typing import NDArray
 from truth_kernel import scale_uv_of, target_of
@@ -60,7 +61,7 @@ TIMEOUT_S = 120.0
 # Questions of the coach, each with the tool that asks it of recordings.
 COACH: dict[str, Any] = {
     "effort": truth_effort, "motion": truth_motion, "balance": truth_balance, "fatigue": truth_fatigue,
-    "hold": truth_hold, "passive": truth_passive,
+    "hold": truth_hold, "passive": truth_passive, "noise": truth_noise,
 }  # fmt: skip
 TABLES = {"delay_ms": truth_delay.table, "onset_grid_by_value": onset_grid.table}
 
