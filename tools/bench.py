@@ -29,6 +29,7 @@ import get_micropython
 import heap
 import instructions
 import numpy as np
+import truth_coach
 from numpy.typing import NDArray
 from scipy import signal
 
@@ -354,11 +355,7 @@ def bench_workout(tree: Path, micropython: Path, minutes: int) -> Figures:
         }
         if mode == "features":
             lags = latencies(done.stderr)
-            keys = ("p10", "median", "p90")
-            found["letting_go_to_motor_ms"] = {
-                key: float(np.percentile(lags, q)) for key, q in zip(keys, (10, 50, 90), strict=True)
-            }
-            found["letting_go_to_motor_ms"]["count"] = len(lags)
+            found["letting_go_to_motor_ms"] = dict(truth_coach.spread(lags))
             found["host"] = bench_host(data)
     return found
 
