@@ -13,15 +13,15 @@ from mmc_core.coach import effort
 
 
 @pytest.mark.slow
-def test_no_heart_is_trained() -> None:
-    """Of 270 hearts none is told as a hold or gives a cue, and at most one in a hundred counts a repetition."""
-    found = truth_heart.run()
-    assert found["heart_cases"] == 270
-    assert found["heart_with_holds"] == found["heart_with_cues"] == 0
-    assert found["heart_with_reps"] <= 2
-    assert found["heart_silent_share"] >= 0.99
+def test_hearts_are_not_trained() -> None:
+    """Of 540 hearts one in a hundred counts repetitions, where beats run into each other; hardly any gives a cue."""
+    found = truth_heart.run((1, 2))
+    assert found["heart_cases"] == 540
+    assert found["heart_with_holds"] == 0 and found["heart_with_cues"] <= 1
+    assert found["heart_with_reps"] <= 6
+    assert found["heart_silent_share"] >= 0.98
     rows: dict[str, list[int]] = found["heart_by_ratio"]
-    assert sum(row[0] for row in rows.values()) == 270
+    assert sum(row[0] for row in rows.values()) == 540
     assert [row[1:] for row in list(rows.values())[:3]] == [[0, 0, 0]] * 3  # up to three times the reference
 
 
