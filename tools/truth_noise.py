@@ -8,7 +8,8 @@ Source: mmc_core/pipeline.py itself with its motor on (truth_coach.py), each cha
 The front end's rail stands for the file's. The notch sits at the file's `mains_hz`, where calibration finds it
 (truth_kernel.py asks that), else at 50 Hz. `mvc_ref` is the reference, else the 95th percentile of the channel's own
 display envelope over its good blocks; a channel whose reference is not twice its quietest second is not calibrated, as
-calibration would refuse it. Of an artefact's channel, half and twice that reference are tried too. Every cue is on,
+calibration would refuse it. Of an artefact's channel, half and twice that reference are tried too, and every artefact
+is set, four times in twenty seconds, over a quiet muscle and over a hold that are made for it. Every cue is on,
 none fades, and they come as close as the settings allow, so that what could be said is said. A channel is named when at
 least 1 % of its blocks carry that mark.
 """
@@ -16,6 +17,7 @@ least 1 % of its blocks carry that mark.
 from __future__ import annotations
 
 import argparse
+import itertools
 import os
 import sys
 from pathlib import Path
@@ -39,7 +41,7 @@ from mmc_core.sample import (
     QUALITY_MOTOR,
     QUALITY_SPIKE,
 )
-from mmc_host.body import bodyfile
+from mmc_host.body import bodyfile, muscle
 
 Figures = dict[str, Any]
 Arrays = truth_kernel.Arrays
@@ -50,6 +52,12 @@ NAMED_SHARE = 0.01  # of blocks
 STRONG_PERCENTILE = 95
 SECOND_BLOCKS = 100
 SHARES = (0.5, 2.0)
+LEVELS = {"rest": 0.02, "hold": 0.4}  # of the reference, of muscles that are made
+OWN_REFERENCE_UV = 200.0
+BEFORE_MS, WORK_MS, TIMES = 3000, 20_000, 4
+AROUND_MS = 100
+FADE_MS = 50
+SEEDS = 20
 TALKATIVE = {
     "cue_fade": "off", "cue_rest_ms": 300, "cue_max_per_min": 30, "cue_leak": "on", "cue_drift": "on", "cue_tick": "on",
     "cue_milestone": "on", "cue_band_pct": 0,
@@ -122,6 +130,47 @@ def in_artefacts(played: truth_coach.Played, spans_s: NDArray[np.float64]) -> Fi
     }
 
 
+def set_over(artefact: Counts, work: str, seed: int) -> tuple[Counts, NDArray[np.float64]]:
+    """A recorded artefact over a muscle that rests or holds, counts (samples, 1), and where it is, seconds.
+
+    Only what is within AROUND_MS of its peak: the file's own EMG goes on before and behind it.
+    """
+    peak = int(np.abs(artefact - np.median(artefact)).argmax())
+    artefact = artefact[max(0, peak - AROUND_MS) : peak + AROUND_MS]
+    rng = np.random.default_rng([seed, list(LEVELS).index(work), len(artefact)])
+    parts = [muscle.rest_noise_uv(ms, LEVELS["rest"] * OWN_REFERENCE_UV, rng) for ms in (BEFORE_MS, BEFORE_MS)]
+    parts[1:1] = [muscle.rest_noise_uv(WORK_MS, LEVELS[work] * OWN_REFERENCE_UV, rng)]
+    uv = np.concatenate(parts)
+    fade = np.minimum(1, np.minimum(np.arange(len(artefact)), np.arange(len(artefact))[::-1]) / FADE_MS)
+    added_uv = (artefact - np.median(artefact)) * fade * (bodyfile.NV_PER_COUNT / 1000)
+    apart_ms = WORK_MS // TIMES
+    spans: list[tuple[float, float]] = []
+    for number in range(TIMES):
+        first = BEFORE_MS + number * apart_ms + int(rng.integers(apart_ms // 4, apart_ms - len(artefact) - 500))
+        uv[first : first + len(artefact)] += added_uv
+        spans.append((first / 1000, (first + len(artefact)) / 1000))
+    return bodyfile.emg_counts(uv[:, None])[0], np.array(spans)
+
+
+def judge_artefacts(path: Path, arrays: Arrays) -> Figures:
+    """Each artefact of a file over muscles made for it: what is told that the muscle did not do."""
+    recorded = counts_of(path, arrays, int(np.ravel(arrays["artefact_channel"])[0]))[0][:, 0]
+    config = truth_coach.calibrated([OWN_REFERENCE_UV], **TALKATIVE)
+    found: Figures = {}
+    for work, (first, last), seed in itertools.product(LEVELS, np.atleast_2d(arrays["artefact_s"]), range(SEEDS)):
+        counts, spans = set_over(recorded[round(1000 * first) : round(1000 * last)], work, seed)
+        played = truth_coach.play(counts, config)
+        row = in_artefacts(played, spans)
+        row["cues_outside"] = sum(t <= BEFORE_MS + WORK_MS for _, t in played.cues) - row["cues_in_artefacts"]
+        row["holds"] = len(played.of(event.EVENT_HOLD_START))
+        row["reps"] = len(played.of(event.EVENT_REP))
+        row["cases"] = 1
+        into = found.setdefault(work, dict.fromkeys(row, 0))
+        for key, value in row.items():
+            into[key] += value
+    return found
+
+
 def judge(path: Path, arrays: Arrays) -> Figures:
     """Everything that this file's arrays allow to be said of noise; nothing if they do not say that it is spoilt."""
     if "emg" not in arrays or not {"rail", "artefact_s", "mains_hz", "approx_active_s"} & arrays.keys():
@@ -130,6 +179,7 @@ def judge(path: Path, arrays: Arrays) -> Figures:
     found: Figures = {"noise_channels": channels, "noise_again": []}
     if "artefact_s" in arrays:
         column = int(np.ravel(arrays["artefact_channel"])[0])
+        found["noise_artefacts_over"] = judge_artefacts(path, arrays)
         found["noise_again"] = [judge_channel(path, arrays, column, share) for share in SHARES]
     for name in MARKS:
         found[f"noise_{name}_named"] = [k for k, one in enumerate(channels) if one[name] >= NAMED_SHARE]
@@ -163,7 +213,12 @@ def summarise(rows: list[Figures]) -> Figures:
         "noise_told_from_bad": total("told_from_bad"),
     }
     keys = ("artefacts", "artefacts_marked", "events_in_artefacts", "cues_in_artefacts", "cues", "holds_at_rest")
-    return found | {f"noise_{key}": total(key) for key in keys}
+    found |= {f"noise_{key}": total(key) for key in keys}
+    over = [row["noise_artefacts_over"] for row in rows if "noise_artefacts_over" in row]
+    for work in LEVELS:
+        if over:
+            found[f"noise_over_{work}"] = {key: sum(one[work][key] for one in over) for key in over[0][work]}
+    return found
 
 
 def main() -> int:

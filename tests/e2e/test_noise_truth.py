@@ -46,6 +46,16 @@ def test_no_cue_begins_in_an_artefact(summary) -> None:
     assert summary["noise_cues"] >= 100  # with every cue on there is a lot to say elsewhere
 
 
+def test_artefacts_over_another_muscle_tell_nothing(summary) -> None:
+    """Each of five recorded ones, four times in twenty seconds, at twenty places: at rest, and within a hold."""
+    rest, hold = summary["noise_over_rest"], summary["noise_over_hold"]
+    for row in (rest, hold):
+        assert row["cases"] == 100 and row["artefacts"] == row["artefacts_marked"] == 400
+        assert row["cues_in_artefacts"] == row["cues_outside"] == row["reps"] == 0
+    assert rest["holds"] == 0
+    assert hold["holds"] == 100 and hold["events_in_artefacts"] == 0
+
+
 def test_mains_and_artefacts_are_named_where_the_files_say_so(files: Files) -> None:
     assert files["dyn_kneeext_1N"]["noise_mains_named"] == [0, 1, 2, 3]  # "on all channels, strongest on" the last
     shares = [one["mains"] for one in files["dyn_kneeext_1N"]["noise_channels"]]
@@ -68,6 +78,18 @@ def test_what_is_told_within_a_span_is_found() -> None:
     assert found == {"artefacts": 2, "artefacts_marked": 0, "cues_in_artefacts": 1, "events_in_artefacts": 1}
     played.words[510, 0, OUT_QUALITY] |= 8
     assert truth_noise.in_artefacts(played, np.array([[5.0, 5.3]]))["artefacts_marked"] == 1
+
+
+def test_an_artefact_is_set_where_it_is_said_to_be() -> None:
+    artefact = np.zeros(400, np.int16)
+    artefact[190:210] = 8000
+    counts, spans = truth_noise.set_over(artefact, "hold", 3)
+    assert len(spans) == 4 and len(counts) == 26_000
+    strong = np.flatnonzero(np.abs(counts[:, 0]) > 6000)
+    inside = [(strong >= 1000 * a) & (strong < 1000 * b) for a, b in spans]
+    assert np.any(inside, axis=0).all() and all(one.sum() >= 19 for one in inside)
+    assert (spans[:, 1] - spans[:, 0]).tolist() == pytest.approx([0.2] * 4)
+    assert (spans > 3).all() and (spans < 23).all()
 
 
 def test_a_channel_that_never_works_has_no_reference() -> None:
