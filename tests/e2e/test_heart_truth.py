@@ -9,6 +9,7 @@ import pytest
 import truth_heart
 from truth_heart import Case
 
+from mmc_core import event
 from mmc_core.coach import effort
 
 
@@ -31,6 +32,16 @@ def test_a_shorter_contraction_would_let_hearts_in(monkeypatch: pytest.MonkeyPat
     assert truth_heart.judge(case) == {"ratio": pytest.approx(10 / 3), "reps": 0, "holds": 0, "cues": 0}
     monkeypatch.setattr(effort, "_SHORTEST", 20)
     assert truth_heart.judge(case)["reps"] >= 30
+
+
+def test_what_begins_while_the_last_ends_begins_after_it() -> None:
+    """Beats that run into each other: each beginning is dated within the time since the one before was over."""
+    played = truth_heart.play(Case(1000, 125, 400, 80), 4)
+    starts = played.of(event.EVENT_REP_START)
+    assert len(starts) >= 20
+    assert all(0 <= told.told_t - told.t_samples <= 300 for told in starts)
+    dates = [told.t_samples for told in starts]
+    assert dates == sorted(set(dates))
 
 
 def test_beats_are_of_the_size_and_rate_asked_for() -> None:

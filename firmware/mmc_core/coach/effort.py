@@ -136,6 +136,7 @@ class Effort:
 
     def _finish(self, level):
         self._up = False
+        self._rise_t = 0
         self._low = level
         if self._too_long:
             return
