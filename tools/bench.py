@@ -29,6 +29,7 @@ import get_micropython
 import heap
 import instructions
 import numpy as np
+import truth_coach
 from numpy.typing import NDArray
 from scipy import signal
 
@@ -45,6 +46,7 @@ Figures = dict[str, Any]  # what JSON holds
 ROOT = Path(__file__).resolve().parent.parent
 LINE_BYTES_PER_S = 11520  # 115200 baud, 8N1
 HOLD_S, REST_S, LET_GO_S = 12, 8, 3
+HOLD_UV = (110.0, 150.0, 180.0, 230.0, 300.0)  # of a reference of 400
 C_STAGES = ("chain.filter_block", "features.measure_block", "onset.find_onsets")
 
 _KERNEL = """
@@ -284,27 +286,37 @@ def bench_step(tree: Path, interpreters: dict[str, list[str]]) -> Figures:
 
 
 def write_workout(path: Path, minutes: int) -> int:
-    """A body that holds for 12 s and rests for 8 s, lets go once in each hold until it is told; returns the holds."""
+    """A body that holds for 12 s and rests for 8 s, lets go once in each hold until it is told; returns the holds.
+
+    Holds differ in level and noise and, by a millisecond each, in where within a block the muscle lets go, so that the
+    waits for the motor are a distribution.
+    """
     rng = np.random.default_rng(1)
 
     def take(seconds: float, target_uv: float) -> Samples:
         levels = (target_uv, target_uv / 8, 3.0, 2.0)
         return np.stack([muscle.rest_noise_uv(round(seconds * 1000), level, rng) for level in levels], axis=1)
 
-    parts = [take(REST_S, 4), take(HOLD_S, 180), take(LET_GO_S, 12)]
+    parts = [take(REST_S, 4)]
+    for level_uv in HOLD_UV:
+        parts += [take(HOLD_S, level_uv), take(LET_GO_S, 12)]
     counts, _ = bodyfile.emg_counts(np.concatenate(parts))
     ends = np.cumsum([len(part) for part in parts])
     takes = tuple(bodyfile.Take(int(end) - len(part), len(part)) for end, part in zip(ends, parts, strict=True))
     imu = np.zeros((len(counts) // bodyfile.IMU_DIVIDER, 6), np.int16)
     imu[:, 0] = bodyfile.ACCEL_COUNTS_PER_G
     holds = minutes * 60 // (HOLD_S + REST_S)
-    one = (
-        bodyfile.Step(0, bodyfile.Until.TIME, REST_S * 1000),
-        bodyfile.Step(1, bodyfile.Until.TIME, HOLD_S * 500),
-        bodyfile.Step(2, bodyfile.Until.MOTOR_STARTS, LET_GO_S * 1000, 350),
-        bodyfile.Step(1, bodyfile.Until.TIME, HOLD_S * 500),
-    )
-    bodyfile.write(bodyfile.Body(emg=counts, imu=imu, takes=takes, steps=one * holds), path)
+    steps: list[bodyfile.Step] = []
+    for number in range(holds):
+        hold = 1 + 2 * (number % len(HOLD_UV))
+        first_ms = HOLD_S * 500 + number % bodyfile.IMU_DIVIDER
+        steps += [
+            bodyfile.Step(0, bodyfile.Until.TIME, REST_S * 1000),
+            bodyfile.Step(hold, bodyfile.Until.TIME, first_ms),
+            bodyfile.Step(hold + 1, bodyfile.Until.MOTOR_STARTS, LET_GO_S * 1000, 350),
+            bodyfile.Step(hold, bodyfile.Until.TIME, HOLD_S * 500),
+        ]
+    bodyfile.write(bodyfile.Body(emg=counts, imu=imu, takes=takes, steps=tuple(steps)), path)
     return holds
 
 
@@ -354,11 +366,7 @@ def bench_workout(tree: Path, micropython: Path, minutes: int) -> Figures:
         }
         if mode == "features":
             lags = latencies(done.stderr)
-            keys = ("p10", "median", "p90")
-            found["letting_go_to_motor_ms"] = {
-                key: float(np.percentile(lags, q)) for key, q in zip(keys, (10, 50, 90), strict=True)
-            }
-            found["letting_go_to_motor_ms"]["count"] = len(lags)
+            found["letting_go_to_motor_ms"] = dict(truth_coach.spread(lags))
             found["host"] = bench_host(data)
     return found
 

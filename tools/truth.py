@@ -32,8 +32,12 @@ import truth_balance
 import truth_delay
 import truth_effort
 import truth_fatigue
+import truth_heart
+import truth_hold
 import truth_kernel
 import truth_motion
+import truth_noise
+import truth_passive
 from numpy.typing import NDArray
 from truth_kernel import scale_uv_of, target_of
 
@@ -57,6 +61,7 @@ TIMEOUT_S = 120.0
 # Questions of the coach, each with the tool that asks it of recordings.
 COACH: dict[str, Any] = {
     "effort": truth_effort, "motion": truth_motion, "balance": truth_balance, "fatigue": truth_fatigue,
+    "hold": truth_hold, "passive": truth_passive, "noise": truth_noise,
 }  # fmt: skip
 TABLES = {"delay_ms": truth_delay.table, "onset_grid_by_value": onset_grid.table}
 
@@ -319,7 +324,10 @@ def run(data: Path, seed: int, only: str, jobs: int) -> Figures:
         for key in ("true", "delays"):
             row.pop(key, None)
     found = {"version": 3, "micropython": width, "seed": seed, "kinds": kinds, "kernel": kernel}
-    return {**found, "coach": summarise_coach(list(files.values())), "files": files}
+    coach = summarise_coach(list(files.values()))
+    if not only:
+        coach["heart"] = truth_heart.run()
+    return {**found, "coach": coach, "files": files}
 
 
 def summarise_coach(rows: list[Figures]) -> Figures:

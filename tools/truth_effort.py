@@ -285,7 +285,7 @@ CONSTANTS: dict[str, tuple[int, ...]] = {  # of effort.py; the default is the mi
     "_START_PCT": (28, 33, 38),
     "_END_PCT": (25, 30, 35),
     "_END_BLOCKS": (15, 20, 25),
-    "_SHORTEST": (150, 200, 250),
+    "_SHORTEST": (30, 35, 40),
     "_LONGEST": (13000, 15000, 18000),
     "_SET_GAP": (12000, 15000, 20000),
     "_PEAK_RATIO_Q2": (10, 12, 14),

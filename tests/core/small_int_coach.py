@@ -29,6 +29,7 @@ from small_int_proofs import (
 from mmc_core import cue, settings
 from mmc_core.coach import attention, hold, outbox, peak, posture
 
+COMMAND: Interval = (0, 63)  # a pattern, and 16 times the pulses of a sense test's level
 CHANNEL: Interval = (0, settings.MAX_CHANNELS - 1)
 ANGLE: Interval = (0, 3600)  # tenths of a degree; two directions are at most half of that apart
 SET_REPS: Interval = (0, TIME[1] // 1000)  # one a second for 12 days; nobody does so many without a pause
@@ -159,6 +160,7 @@ def cue_proof(most: int) -> Proof:
         "self._last_t_samples": (-1000000, TIME[1]), "self._units": BLOCKS, "self._unit": (0, 8), "self._good": BIT,
         "self._left_out": (0, 3), "self._since": (0, 3), "self._at_fault": BIT, "self.is_probe": BIT,
         "self.channel": BYTE, "self.value": COUNT, "self.threshold": COUNT,
+        "self._command": COMMAND, "self._is_beat": BIT, "self.pulses": (0, 3),
     }  # fmt: skip
     rules = Rules(
         # In no block do more than two units begin, a hold and a repetition, and either takes several blocks.
@@ -169,9 +171,9 @@ def cue_proof(most: int) -> Proof:
     return Proof(
         cue, rules, Invariant(fields), made=[("__init__", [Ref("in.settings"), Ref("in.outbox")])],
         given={**setting_values(), "in.settings.cue_max_per_min": (most, most), **outbox_columns("in.outbox")},
-        calls=[[("hear", [(0, outbox.SIZE - 1)])], [("next", [BIT, T_SAMPLES, SMALL])],
+        calls=[[("hear", [(0, outbox.SIZE - 1)])], [("next", [BIT, T_SAMPLES, SMALL, COMMAND])],
                [("next", [BIT, T_SAMPLES])], [("reset", [])]],
-        returns={"next": CUE},
+        returns={"next": (0, 15)},
     )  # fmt: skip
 
 

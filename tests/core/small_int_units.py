@@ -189,7 +189,7 @@ def team_proof(channels: int) -> Proof:
         "self._tops": Words(((-1, LEVEL[1]),) * 3), "self._moves": SET_REPS, "self._top": (-1, LEVEL[1]),
         "self._sensor_t": EARLY, "self._hold_t": TIME, "self._is_up": BIT, "self._is_long": BIT,
         "self._reps": SET_REPS, "self._by_motion": SET_REPS, "self._by_effort": SET_REPS, "self._held": TIME,
-        "self._last_t": (-1, TIME[1]),
+        "self._last_t": (-1, TIME[1]), "self.ends_set": BIT, "self.usable": (0, 15),
     }  # fmt: skip
     rules = Rules(
         known={

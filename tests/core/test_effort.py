@@ -168,6 +168,20 @@ def test_rest_that_is_known_costs_nothing() -> None:
     assert show(Effort(250), flat(60, 250)).phases == []
 
 
+def test_what_a_bad_stretch_hides_does_not_make_it_longer() -> None:
+    """Spikes: 40 ms of each are seen before the mark, and 300 ms behind them a level that dies away."""
+    detector = Effort()
+    told = show(detector, flat(1))
+    first = 100
+    for _ in range(4):
+        for levels in (flat(0.04, 700), flat(2)):
+            seen = show(detector, levels, first)
+            told.phases.extend(seen.phases)
+            told.reps.extend(seen.reps)
+            first += len(levels) + 30  # not shown
+    assert [phase for _, phase in told.phases] == [STARTED, TURNED, DROPPED] * 4 and told.reps == []
+
+
 def test_too_short_a_contraction_is_dropped() -> None:
     told = show(Effort(), flat(1) + flat(0.06, 700) + flat(2))
     assert [phase for _, phase in told.phases] == [STARTED, TURNED, DROPPED]

@@ -37,7 +37,7 @@ _START_PCT = const(33)  # of the way from the valley to the running peak
 _TURN_PCT = const(70)  # of the way from the valley to this contraction's own top
 _END_PCT = const(30)
 _END_BLOCKS = const(20)
-_SHORTEST = const(200)  # samples
+_SHORTEST = const(35)  # blocks seen: what is shorter is a heart beat under the electrodes, or a twitch
 _HOLD = const(5000)
 _LONGEST = const(15000)
 _SET_GAP = const(15000)
@@ -62,7 +62,7 @@ class Effort:
         self.rep_start_t = self.rep_turn_t = self.rep_end_t = self.rep_peak_permille = self.rep_rest_permille = 0
         self._level = self._low = self._rest
         self._peak = _PEAK
-        self._top = self._under = self._rise_t = self._begin_t = 0
+        self._top = self._under = self._high = self._rise_t = self._begin_t = 0
         self._run = 0  # contractions that are alike
         self._like = self._length = self._period = self._last_end_t = 0  # of the latest of them
 
@@ -100,7 +100,7 @@ class Effort:
             return
         self._up = True
         self._turned = self._too_long = False
-        self._top = self._under = 0
+        self._top = self._under = self._high = 0
         self._begin_t = t_samples - _DELAY
         self.rep_start_t = self._rise_t - _ENVELOPE_DELAY
         self.rep = STARTED
@@ -115,6 +115,7 @@ class Effort:
         span = self._top - low
         if level >= low + span * _END_PCT // 100:
             self._under = 0
+            self._high += 1
         else:
             if self._under == 0:
                 self.rep_end_t = t_samples - _DELAY
@@ -135,12 +136,13 @@ class Effort:
 
     def _finish(self, level):
         self._up = False
+        self._rise_t = 0
         self._low = level
         if self._too_long:
             return
         begin_t = self._begin_t
         length = self.rep_end_t - begin_t
-        if length < _SHORTEST or length >= _LONGEST:  # it may have gone on unseen
+        if self._high < _SHORTEST or length >= _LONGEST:  # it may have gone on unseen
             self.rep = DROPPED
             return
         self.rep = ENDED
