@@ -64,7 +64,9 @@ class Pipeline:
         kernel.process(block, motor_busy, lead_off)
         coach, cue = self.coach, self.cue
         coach.step(kernel.out, imu, t_samples, motor_busy)
-        command = self._follow_plan(t_samples) if self.plan else event.CUE_NONE
+        command = event.CUE_NONE
+        if self.plan is not None:
+            command = self._follow_plan(t_samples)
         for at in range(coach.outbox.count):
             cue.hear(at)
         self._cue = cue.next(motor_busy, t_samples, coach.motion.speed_dps, command)
@@ -78,7 +80,7 @@ class Pipeline:
 
     def skip_rest(self):
         """The wearer does not want to wait, or has had enough of the set."""
-        if self.plan:
+        if self.plan is not None:
             self.plan.skips = True
         else:
             self.coach.ends_set = True
@@ -148,7 +150,7 @@ class Pipeline:
     def close(self, write, t_samples):
         """The session ends: end a hold that is on, write what is under way."""
         self.coach.close(t_samples)
-        if self.plan:
+        if self.plan is not None:
             self.plan.close(t_samples)
         self._write_events(write, False)
         self.flush(write)

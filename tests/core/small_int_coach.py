@@ -14,6 +14,7 @@ from interval_values import Interval, Invariant, Ref, Rules, Value, Words
 from small_int_proofs import (
     BIT,
     BYTE,
+    COMMAND,
     COUNT,
     CUE,
     LEVEL,
@@ -29,7 +30,6 @@ from small_int_proofs import (
 from mmc_core import cue, settings
 from mmc_core.coach import attention, hold, outbox, peak, posture
 
-COMMAND: Interval = (0, 63)  # a pattern, and 16 times the pulses of a sense test's level
 CHANNEL: Interval = (0, settings.MAX_CHANNELS - 1)
 ANGLE: Interval = (0, 3600)  # tenths of a degree; two directions are at most half of that apart
 SET_REPS: Interval = (0, TIME[1] // 1000)  # one a second for 12 days; nobody does so many without a pause
@@ -164,7 +164,10 @@ def cue_proof(most: int) -> Proof:
     }  # fmt: skip
     rules = Rules(
         # In no block do more than two units begin, a hold and a repetition, and either takes several blocks.
-        known={"self._units + 1": BLOCKS},
+        known={
+            "self._units + 1": BLOCKS,
+            "command & 15": CUE,  # whoever commands names a pattern; test_plan.py has those of a plan
+        },
         keep=("rank",),
         contracts=TELL,
     )
@@ -173,7 +176,7 @@ def cue_proof(most: int) -> Proof:
         given={**setting_values(), "in.settings.cue_max_per_min": (most, most), **outbox_columns("in.outbox")},
         calls=[[("hear", [(0, outbox.SIZE - 1)])], [("next", [BIT, T_SAMPLES, SMALL, COMMAND])],
                [("next", [BIT, T_SAMPLES])], [("reset", [])]],
-        returns={"next": (0, 15)},
+        returns={"next": CUE},
     )  # fmt: skip
 
 

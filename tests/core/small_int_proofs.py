@@ -38,6 +38,7 @@ COUNT: Interval = (-32768, 32767)
 BYTE: Interval = (0, 255)
 SMALL: Interval = (-(2**30), 2**30 - 1)  # whatever bytecode has
 CUE: Interval = (event.CUE_NONE, event.CUE_TIRED)
+COMMAND: Interval = (0, 63)  # a pattern, and 16 times the pulses of a sense test's level
 FILTERED: Interval = (0, 2 * chain.BIAS - 1)  # a filtered sample + BIAS
 RARE = 2**29  # blocks: 62 days of them
 
@@ -116,7 +117,9 @@ def pipeline_proof(channels: int) -> Proof:
         "self.kernel.out": Words((Ref("kernel.words"),) * channels), "kernel.words": kernel_words(),
         "self.coach": Ref("self.coach"), "self.coach.outbox": Ref("self.coach.outbox"),
         **outbox_columns("self.coach.outbox"), "self.coach.motion": Ref("self.coach.motion"),
-        "self.coach.motion.speed_dps": SMALL, "self.cue": Ref("self.cue"), "self.cue.channel": BYTE,
+        "self.coach.motion.speed_dps": SMALL, "self.coach.target": (0, channels - 1), "self.coach.usable": (0, 15),
+        "self.coach.ends_set": BIT, "self.plan": None, "self.plan.command": COMMAND, "self.plan.set_is_over": BIT,
+        "self.plan.skips": BIT, "self.cue": Ref("self.cue"), "self.cue.channel": BYTE,
         "self.cue.value": COUNT, "self.cue.threshold": COUNT, "self.cues": (0, RARE), "self._raw": BIT,
         "self._imu": None, "self._tail": Words(()), "self._values": Words((LEVEL,) * words),
         "self._readings": Words(((-2048, 4095),) * 20), "self._frame_t": TIME, "self._imu_t": TIME,
@@ -125,8 +128,8 @@ def pipeline_proof(channels: int) -> Proof:
     }  # fmt: skip
     tails = [Words(()), Words((COUNT,) * (words + pipeline.RAW_IMU_WORDS))]  # only raw logging needs one
     cases: list[dict[str, Value]] = [
-        {"self._raw": (raw, raw), "self._tail": tail, "self._imu": imu}
-        for raw, tail in enumerate(tails) for imu in (None, Ref("in.imu"))
+        {"self._raw": (raw, raw), "self._tail": tail, "self._imu": imu, "self.plan": plan}
+        for raw, tail in enumerate(tails) for imu in (None, Ref("in.imu")) for plan in (None, Ref("self.plan"))
     ]  # fmt: skip
     rules = Rules(
         # A frame begins where its blocks do, a gap lies within the session, cues are rare: all by the clock's limit.
@@ -135,7 +138,7 @@ def pipeline_proof(channels: int) -> Proof:
             "t_samples + lost_samples": TIME,
             "self.cues + 1": (0, RARE),
         },
-        keep=("self._raw", "self._imu", "self._blocks", "self._imu_blocks", "bit"),
+        keep=("self._raw", "self._imu", "self.plan", "self._blocks", "self._imu_blocks", "bit"),
         contracts={
             "self.kernel.process": ((None, BIT, (0, 15)), None),
             # Calls to the coach are not followed; what its questions compute has proofs in small_int_coach.py.
@@ -143,7 +146,9 @@ def pipeline_proof(channels: int) -> Proof:
             "self.coach.close": ((TIME,), None),
             "self.coach.hear_cue": (((1, CUE[1]), T_SAMPLES), None),
             "self.cue.hear": (((0, outbox.SIZE - 1),), None),  # what cue_proof takes for granted
-            "self.cue.next": ((BIT, T_SAMPLES, SMALL), CUE),
+            "self.cue.next": ((BIT, T_SAMPLES, SMALL, COMMAND), CUE),
+            "self.plan.step": ((LEVEL, LEVEL, BIT, T_SAMPLES), None),
+            "self.plan.close": ((TIME,), None),
             "in.write": ((None, None, None, None), None),
         },
     )
@@ -157,13 +162,16 @@ def pipeline_proof(channels: int) -> Proof:
             [("step", [block, T_SAMPLES, imu, BIT, (0, 15)]), records],
             [("step", [block, T_SAMPLES, None, BIT, (0, 15)]), records],
             [("skip", [write, TIME, TIME, (1, 2)])],
-            [("close", [write, TIME])],
+            [("close", [write, TIME])], [("skip_rest", [])],
         ],
     )  # fmt: skip
 
 
 def calibrate_proof(channels: int) -> Proof:
-    """A sub-maximal reference grows by a third of a level in each of three contractions; phases count them."""
+    """A sub-maximal reference grows by a third of a level in each of three contractions; phases count them.
+
+    To renew, one contraction gives the whole level.
+    """
     top, third = Q3[1], Q3[1] // 3
 
     def words(most: int) -> Words:
@@ -180,15 +188,30 @@ def calibrate_proof(channels: int) -> Proof:
         "self._sum": words(50 * top), "self._mean": words(top), "self._best": words(top),
         "self._low": words(max(top, nothing_yet)),
         "self._clipped": words(RARE), "self._flat": words(RARE), "self.phase": (1, 6), "self.result": (0, 5),
-        "self.kind": (1, 2), "self._contracting": BIT, "self._began_ms": TIME, "self._blocks": (0, RARE),
+        "self.kind": (1, 3), "self._contracting": BIT, "self._began_ms": TIME, "self._blocks": (0, RARE),
+        "self._contractions": (1, 3), "self._rest_ms": (2000, 5000), "self._resettle_ms": (0, 3500),
     }  # fmt: skip
-    cases: list[dict[str, Value]] = [{"self.kind": (1, 1)}]
-    for phase, contracting, thirds in ((1, 0, 0), (2, 1, 0), (2, 0, 1), (3, 1, 1), (3, 0, 2), (4, 1, 2), (4, 0, 3),
-                                       (5, 0, 3), (6, 1, 2), (6, 0, 3)):  # fmt: skip
-        cases.append({
-            "self.kind": (2, 2), "self.phase": (phase, phase), "self._contracting": (contracting, contracting),
-            "self.reference_q3": words(thirds * third),
-        })  # fmt: skip
+    cases: list[dict[str, Value]] = [{"self.kind": (1, 1), "self._contractions": (3, 3)}]
+    thrice = (
+        (1, 0, 0),
+        (2, 1, 0),
+        (2, 0, 1),
+        (3, 1, 1),
+        (3, 0, 2),
+        (4, 1, 2),
+        (4, 0, 3),
+        (5, 0, 3),
+        (6, 1, 2),
+        (6, 0, 3),
+    )
+    once = (1, 0, 0), (2, 1, 0), (2, 0, 3), (5, 0, 3), (6, 1, 0), (6, 0, 3)
+    for kind, contractions, steps in ((2, 3, thrice), (3, 1, once)):
+        for phase, contracting, thirds in steps:
+            cases.append({
+                "self.kind": (kind, kind), "self._contractions": (contractions, contractions),
+                "self.phase": (phase, phase), "self._contracting": (contracting, contracting),
+                "self.reference_q3": words(thirds * third if kind == 2 else top * thirds // 3),
+            })  # fmt: skip
     rules = Rules(
         # The sum begins again with every 50th block, and no phase sees that many blocks.
         known={
@@ -209,7 +232,7 @@ def calibrate_proof(channels: int) -> Proof:
         "in.kernel.channels": (channels, channels), "in.kernel.out": Words((Ref("kernel.words"),) * channels),
         "kernel.words": kernel_words(), "self._finder.found_hz": (0, 60),
     }  # fmt: skip
-    starts = [("start", [(kind, kind), TIME]) for kind in (1, 2)]
+    starts = [("start", [(kind, kind), TIME]) for kind in (1, 2, 3)]
     return Proof(
         calibrate, rules, Invariant(fields, cases), given=given, beside=("is_running",),
         made=[("__init__", [Ref("in.kernel"), (0, channels - 1), Ref("in.config")]), starts[0]],

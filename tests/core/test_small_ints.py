@@ -32,7 +32,7 @@ from simulated import load_facts
 from small_int_proofs import Q3, SUM
 from small_int_watch import Watch, any_settings, catches, levels, tell_any
 
-from mmc_core import chain, features, kernel, onset, settings
+from mmc_core import chain, event, features, kernel, onset, settings
 from mmc_core.coach.outbox import Outbox
 from mmc_core.cue import CuePolicy
 from mmc_core.kernel import Kernel
@@ -134,8 +134,11 @@ MUTANTS = [
     ("pipeline of 4", "tail[count:] = self._imu", "tail[count + 1 :] = self._imu"),
     ("pipeline of 4", "for i in range(box.count):", "for i in range(box.count + 1):"),
     ("pipeline of 4", "if self._cue != event.CUE_NONE:\n            coach", "if not motor_busy:\n            coach"),
-    ("calibrate of 2", "self._best[channel] // _CONTRACTIONS", "self._best[channel]"),
-    ("calibrate of 2", "self.phase < message.PHASE_REST + _CONTRACTIONS", "self.phase < 40"),
+    ("calibrate of 2", "self._best[channel] // self._contractions", "self._best[channel]"),
+    ("calibrate of 2", "self.phase < message.PHASE_REST + self._contractions", "self.phase < 40"),
+    ("calibrate of 2", "1 if renews else _CONTRACTIONS", "1"),
+    ("calibrate of 2", "1 if renews else _CONTRACTIONS", "2 if renews else _CONTRACTIONS"),
+    ("pipeline of 4", "coach.usable >> coach.target & 1", "coach.usable"),
     ("calibrate of 2", "= self._sum[channel] // _WINDOW_BLOCKS", "= self._sum[channel]"),
     ("mains of 2", "2 * at_60 >= 5 * at_50", "2 * at_60 >= 50 * at_50"),
     ("sampler of 1", "self.lost_samples += lost", "self.lost_samples += 1 << lost"),
@@ -334,7 +337,8 @@ def test_cues_run_within_their_proofs(seed: int) -> None:
         tell_any(rng, outbox, t_samples)
         for at in range(outbox.count):
             made.hear(at)
-        assert made.next(rng.random() < 0.1, t_samples, rng.choice([0, 0, 2000])) in range(11)
+        command = rng.choice([event.CUE_NONE] * 9 + [event.CUE_STOP, event.CUE_TICK, event.CUE_START + 16 * 3])
+        assert made.next(rng.random() < 0.1, t_samples, rng.choice([0, 0, 2000]), command) in range(11)
         t_samples += rng.choice([10, 10, 10_000])
     assert watched_cues.unseen_lemmas() | watch("outbox").unseen_lemmas() == set()
 
@@ -461,7 +465,7 @@ def test_pipelines_run_within_their_proof(seed: int) -> None:
 
 
 @profile(max_examples=8)
-@given(st.integers(0, 2**32), st.integers(1, 2))
+@given(st.integers(0, 2**32), st.integers(1, 3))
 def test_calibrations_run_within_their_proof(seed: int, kind: int) -> None:
     rng = random.Random(seed)
     finder = watch("mains of 2").names["MainsFinder"](2)
