@@ -180,3 +180,19 @@ def test_a_long_hold_is_one_set_of_its_length() -> None:
     workout.live(level(25))
     (done,) = workout.told(event.EVENT_SET)
     assert done[4] == pytest.approx(60, abs=1) and done[0] > 80_000
+
+
+def test_a_set_that_is_ended_before_anything_happened_leaves_the_next_one_whole() -> None:
+    made = Workout()
+    made.live(level(1, 2))
+    made.pipeline.skip_rest()
+    made.live(level(1, 2))
+    assert not made.pipeline.coach.ends_set
+    made.live(level(3, 200))
+    made.live(level(2, 2))
+    made.live(level(3, 200))
+    made.live(level(2, 2))
+    assert len(made.told(event.EVENT_HOLD_END)) == 2 and made.told(event.EVENT_SET) == []
+    made.pipeline.skip_rest()
+    made.live(level(1, 2))
+    assert [values[4] for values in made.told(event.EVENT_SET)] == [5]  # seconds of both

@@ -29,7 +29,7 @@ _OFF_PERMILLE = const(100)
 _SURE_BLOCKS = const(3)
 _MEAN = const(2000)  # samples, of the end of a level that is held
 _MOST_BLOCKS = const(60000)  # that a mean is taken of: ten minutes
-_NEVER = const(1 << 29)
+_NEVER = const((1 << 30) - 1)  # later than the longest session ends
 
 
 class Plan:
@@ -44,8 +44,8 @@ class Plan:
         self._levels = bytes(level for level in numbers[program.SENSE_1_PCT : program.SENSE_3_PCT + 1] if level)
         if self._mode == program.MODE_SENSE:
             self._reps *= len(self._levels)
-        beats = numbers[program.TEMPO_DOWN_MS : program.TEMPO_UP_MS + 1]
-        self._beats = beats if sum(beats) and settings["cue_tick"] == "on" else ()
+        beats = numbers[program.TEMPO_DOWN_MS : program.TEMPO_UP_MS + 1] if settings["cue_tick"] == "on" else ()
+        self._beats = tuple(beat for beat in beats if beat)
         self._low, self._high = 10 * settings["target_low_pct"], 10 * settings["target_high_pct"]
         self._target = settings["target_channel"]
         self._tiring, self._losses = numbers[program.STOP_FATIGUE_PERMILLE], numbers[program.STOP_LOST_COUNT]
@@ -53,17 +53,21 @@ class Plan:
         self.units = self.in_band = 0  # of all sets
         self.command, self.set_is_over = event.CUE_NONE, False
         self.skips = False  # the wearer does not want to wait, or has had enough of the set
-        self._set, self._began = 0, -1  # the number of the set; when the hold under way began
-        self._draw = 1  # of the drill's random waits
-        self.phase, self._due, self._beat_t = RESTING, 0, _NEVER  # the first block begins the first set
+        self._set, self._began, self._draw = 0, -1, 1  # the set; when the hold began; of a drill's random waits
+        self.phase, self._due = RESTING, 0  # the first block begins the first set
+        self._clear()
 
-    def _begin_set(self, t_samples):
-        self.phase, self._due = (RELAXING, t_samples + _LEAD_IN) if self._is_led else (WORKING, _NEVER)
-        self._set += 1
-        self._done = self._lost = 0
+    def _clear(self):
+        self._done = self._lost = self._sum = self._blocks = self._run = 0
         self._is_tired = self._is_told = self._is_open = False
         self._beat, self._beat_t, self._signal = 0, _NEVER, -1
-        self._sum = self._blocks = self._run = 0
+
+    def _begin_set(self, t_samples):
+        self._clear()
+        self._set += 1
+        self.phase, self._due = WORKING, _NEVER
+        if self._is_led:
+            self.phase, self._due = RELAXING, t_samples + _LEAD_IN
         self._tell(event.EVENT_PLAN, self._set, self.units, event.REASON_WORK, t_samples)
 
     def step(self, envelope, fast, usable, t_samples):
@@ -73,11 +77,11 @@ class Plan:
             return
         if self.skips:
             self._skip(t_samples)
+        if self._began >= 0 and self._hold:
+            self._time_hold(t_samples)  # before it is heard that it ends: it may have been long enough
         self._hear_all(t_samples)
         if usable:
             self._watch(envelope, fast, t_samples)
-        if self._began >= 0 and self._hold:
-            self._time_hold(t_samples)
         if t_samples >= self._due:
             self._go_on(t_samples)
         elif t_samples >= self._beat_t and self.phase == WORKING:
@@ -85,31 +89,33 @@ class Plan:
 
     def _hear_all(self, t_samples):
         for at in range(self._outbox.count):
-            self._hear(at, t_samples)
+            if self.phase != DONE:
+                self._hear(at, t_samples)
 
     def _hear(self, at, t_samples):
         box = self._outbox
         kind = box.kinds[at]
         if kind == event.EVENT_HOLD_START or kind == event.EVENT_REP_START:
-            if self.phase == RESTING:
+            if self.phase == RESTING and not self._is_led:
                 self._begin_set(t_samples)  # sooner than planned: the wearer decides
-            if kind == event.EVENT_HOLD_START:
-                if self._mode == program.MODE_HOLD:
-                    self.phase, self._due, self._began = WORKING, _NEVER, t_samples
-                    self._is_told, self._sum, self._blocks = False, 0, 0
-            elif self._beats and self._beat_t == _NEVER:
+            if kind == event.EVENT_HOLD_START and self._mode == program.MODE_HOLD:
+                self.phase, self._due, self._began = WORKING, _NEVER, t_samples
+                self._is_told, self._sum, self._blocks = False, 0, 0
+            elif kind == event.EVENT_REP_START and self._beats and self._beat_t == _NEVER:
                 self._beat_t = t_samples + self._beats[0]
         elif kind == event.EVENT_HOLD_END and self._began >= 0:
-            if self._hold == 0 or t_samples - self._began < self._hold:
-                self._end_unit(t_samples)
             self._began = -1
+            self._end_unit(t_samples)
         elif kind == event.EVENT_PEAK and self._mode == program.MODE_REPS:
             self._judge(box.values[at])
-        elif kind == event.EVENT_REP and self._mode == program.MODE_REPS and box.values[at] > self._done:
+        elif self.phase == RESTING:
+            return  # what follows is about a set
+        elif kind == event.EVENT_REP and self._mode == program.MODE_REPS:
             self._count(t_samples)
         elif kind == event.EVENT_ACTIVATION_LOST:
-            self._lost += 1
-            if self._lost == self._losses:
+            # To let go when enough was said is no loss.
+            self._lost += self._began >= 0 if self._mode == program.MODE_HOLD else self.phase != RELAXING
+            if 0 < self._lost == self._losses:
                 self._stop(self._lost, self._losses, t_samples)
         elif kind == event.EVENT_TIRING and 0 < self._tiring <= box.values[at] and not self._is_tired:
             self._is_tired = True
@@ -150,8 +156,7 @@ class Plan:
     def _go_on(self, t_samples):
         """The phase's time is up."""
         if self.phase == RESTING:
-            if self._set:
-                self.command = event.CUE_START
+            self.command = event.CUE_START if self._set else event.CUE_NONE
             self._begin_set(t_samples)
         elif not self._is_led:
             self.command = event.CUE_START
@@ -183,7 +188,7 @@ class Plan:
         self.command = event.CUE_STOP
         if self._mode == program.MODE_CONTRACT_RELAX:
             self.command = event.CUE_TICK
-            self._draw = (self._draw * 75 + 74) % 65537
+            self._draw = (self._draw * 75 + 74 + self._sum) % 65537  # the muscle's level: no two days are alike
             self._due += self._draw & _JITTER
         else:
             asked = 10 * self._levels[self._done % len(self._levels)] if self._levels else 0
@@ -200,8 +205,7 @@ class Plan:
 
     def _judge(self, level):
         self.units += 1
-        if self._low <= level <= self._high:
-            self.in_band += 1
+        self.in_band += self._low <= level <= self._high
 
     def _count(self, t_samples):
         self._done += 1
@@ -209,16 +213,15 @@ class Plan:
             self._end_set(t_samples)
         elif self._mode == program.MODE_HOLD and self._relax:
             self.phase, self._due = RELAXING, t_samples + self._relax
-        elif self._mode == program.MODE_REPS and (self._done == self._reps - 1 or 2 * self._done == self._reps):
+        elif self._mode == program.MODE_REPS and (self._done == self._reps - 1 or self._done == self._reps + 1 >> 1):
             self._tell(event.EVENT_MILESTONE, 1000 * self._done // self._reps, 0, 0, t_samples)
 
     def _end_set(self, t_samples):
         if self.phase == RESTING or self.phase == DONE:
             return
         self.set_is_over = True
-        self._began = -1
         self.command = event.CUE_STOP
-        self._beat_t = _NEVER
+        self._began, self._signal, self._beat_t = -1, -1, _NEVER
         self.phase, self._due, reason = DONE, _NEVER, event.REASON_DONE
         if self._set < self._sets:
             self.phase, self._due, reason = RESTING, t_samples + self._rest, event.REASON_REST
@@ -228,16 +231,13 @@ class Plan:
         self.skips = False
         if self.phase == RESTING or (self.phase == RELAXING and not self._is_led):
             self._due = t_samples
-        elif self.phase != DONE:
-            self._due = _NEVER
+        else:
             self._end_set(t_samples)
 
     def _tap(self):
         """The tempo's next beat."""
         self.command = event.CUE_TICK
         self._beat = (self._beat + 1) % len(self._beats)
-        while not self._beats[self._beat]:
-            self._beat = (self._beat + 1) % len(self._beats)
         self._beat_t += self._beats[self._beat]
 
     def _tell(self, kind, value, threshold, reason, t_samples):

@@ -100,9 +100,10 @@ class Coach:
             self.usable = usable = usable & self._calibrated
         if usable >> self.target & 1:
             self._ask(out, usable, t_samples)
-        if self._last_t >= 0 and not (self._is_up or self.hold.in_hold):
-            if self.ends_set or t_samples - self._last_t > _SET_PAUSE:
+        if not (self._is_up or self.hold.in_hold):
+            if self._last_t >= 0 and (self.ends_set or t_samples - self._last_t > _SET_PAUSE):
                 self._end_set(t_samples)
+            self.ends_set = False  # a set in which nothing happened is over as well
 
     def _ask(self, out, usable, t_samples):
         words = out[self.target]
