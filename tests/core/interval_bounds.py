@@ -254,7 +254,10 @@ class Interpreter(Memory):
                 return [after for after, found in ends if (found != (0, 0) if outcome else fits((0, 0), found))]
             case _:
                 after = dict(state)
-                low, high = found = interval(self.value(test, after))
+                words = self._array(self.value(test, after), after)
+                if isinstance(words, Words):  # a tuple or bytes: whether there is anything in it
+                    return [after] if bool(words.items) is outcome else []
+                low, high = found = interval(words)
                 if outcome:
                     return [after] if self._limit(test, (low or 1, high or -1), after, found) else []
                 return [after] if self._limit(test, (0, 0), after, found) else []

@@ -192,6 +192,7 @@ def test_what_the_interpreter_does_not_know_it_refuses(text: str) -> None:
         ("n = 0\n    for k in range(x): n = k\n    return n", (-2, 2), (0, 1)),
         ("return TABLE[x % len(TABLE)]", (0, 9), (7, 9)),
         ("return BYTES[x]", (1, 2), (4, 255)),
+        ("if TABLE: x += 1\n    return x if not NOTHING else 9", (1, 2), (2, 3)),
         ("return WORDS[0] + 'b' == 'ab'", (0, 0), (0, 1)),
         ("return x > 0 and 9 % x == 0", (-2, 5), (0, 1)),
         ("return 1 if x < 1 or 9 // x > 1 else 0", (-2, 5), (0, 1)),
@@ -202,7 +203,7 @@ def test_what_the_interpreter_does_not_know_it_refuses(text: str) -> None:
     ],
 )  # fmt: skip
 def test_what_the_interpreter_knows_is_what_python_does(text: str, given: Interval, wide: Interval) -> None:
-    module = f"TABLE = (7, 8, 9)\nWORDS = ('a',)\nBYTES = bytes((0, 4, 255))\ndef run(x):\n    {text}\n"
+    module = f"TABLE = (7, 8, 9)\nWORDS = ('a',)\nBYTES = bytes((0, 4, 255))\nNOTHING = ()\ndef run(x):\n    {text}\n"
     module += "def f(x, more=3):\n    return x + more\n"
     names = watched(module)
     ends = Interpreter(module, names, Rules(), {}).call("run", [given], {})
