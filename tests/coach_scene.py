@@ -20,6 +20,7 @@ BACK = array("h", [4096, 0, 0, 0, 0, -1600])
 FAST = array("h", [4096, 0, 0, 0, 0, 4800])  # too fast for a cue
 ASIDE = array("h", [-1000, 4000, 0, 0, 0, 0])  # more than a right angle away
 WILD = array("h", [32767, -32768, 32767, 32767, -32768, 32767])
+KINDS = 42  # of events, and more than there are reasons
 NAMES = "tired drift leak engage squeeze milestone tick"
 
 
@@ -37,8 +38,10 @@ class Words:
 class Scene:
     """One session, block by block."""
 
-    def __init__(self, facts, lock, unlock, roles, **changed):
+    def __init__(self, facts, lock, unlock, roles, program=None, **changed):
         config = Settings()
+        if program:
+            program.apply_to(config, 0)
         for name in NAMES.split():
             config.put("cue_" + name, "on")
         for channel in range(4):
@@ -48,13 +51,13 @@ class Scene:
         config.put("cue_rest_ms", 300)
         for name, value in changed.items():
             config.put(name, value)
-        self.pipeline = Pipeline(config, facts)
+        self.pipeline = Pipeline(config, facts, program.numbers if program else None)
         self.pipeline.kernel = self.kernel = Words(4)
         self.block = array("h", bytes(80))
         self.lock, self.unlock = lock, unlock
         self.t = 0
-        self.told = [0] * 32
-        self.reasons = [0] * 22
+        self.told = [0] * KINDS
+        self.reasons = [0] * KINDS
         self.cues = [0] * 11
         self.busy = 0
 
@@ -101,6 +104,8 @@ class Scene:
     def close(self):
         self.lock()
         self.pipeline.coach.close(self.t)
+        if self.pipeline.plan:
+            self.pipeline.plan.close(self.t)
         self.unlock()
         self.hear()
 
@@ -224,7 +229,7 @@ def by_hand(scene):
 
 
 def main(facts, lock, unlock):
-    told, reasons, cues, dropped = [0] * 32, [0] * 22, [0] * 11, 0
+    total = [[0] * KINDS, [0] * KINDS, [0] * 11, 0]
     helped = ("none", "helper", "stabiliser", "antagonist")
     mirrored = ("none", "mirror", "helper", "stabiliser")
     for roles, parts, changed in (
@@ -237,8 +242,13 @@ def main(facts, lock, unlock):
         scene = Scene(facts, lock, unlock, roles, **changed)
         for part in parts:
             part(scene)
-        for counts, more in ((told, scene.told), (reasons, scene.reasons), (cues, scene.cues)):
-            for at in range(len(counts)):
-                counts[at] += more[at]
-        dropped += scene.pipeline.coach.outbox.dropped
-    return [told, reasons, cues, dropped]
+        add(total, scene)
+    return total
+
+
+def add(total, scene):
+    """What a scene told, to what others did."""
+    for column, more in enumerate((scene.told, scene.reasons, scene.cues)):
+        for at in range(len(more)):
+            total[column][at] += more[at]
+    total[3] += scene.pipeline.coach.outbox.dropped

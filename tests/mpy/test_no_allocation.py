@@ -15,13 +15,15 @@ from typing import Any
 
 import coach_scene
 import numpy as np
+import plan_scene
 import pytest
 from simulated import load_facts
 
 from mmc_core import cue, event
-from mmc_core.coach import attention, balance, cycle, effort, fatigue, hold, motion, outbox, peak, posture, team
-from mmc_host import firmware
+from mmc_core.coach import attention, balance, cycle, effort, fatigue, hold, motion, outbox, peak, plan, posture, team
+from mmc_host import firmware, programs
 from mmc_host.body import bodyfile, recording
+from mmc_host.programs.compiling import compile_program
 
 PROGRAM = """
 import micropython
@@ -185,10 +187,14 @@ def test_recorded_knee_movements_with_the_heap_locked(tmp_path, mpy32, data_dir)
 
 # The coach, line by line: CPython runs the same workout and says which lines it came to
 
-MODULES = (attention, balance, cue, cycle, effort, fatigue, hold, motion, outbox, peak, posture, team)
-WORKOUT = """
-import board_facts, coach_scene, micropython
-print(coach_scene.main(board_facts, micropython.heap_lock, micropython.heap_unlock))
+MODULES = (attention, balance, cue, cycle, effort, fatigue, hold, motion, outbox, peak, plan, posture, team)
+PROGRAMS = {
+    name: compile_program(programs.load(name))
+    for name in ("active-hang", "biceps-curl", "contract-relax", "sense-test")
+}
+WORKOUT = f"""
+import board_facts, plan_scene, micropython
+print(plan_scene.main(board_facts, micropython.heap_lock, micropython.heap_unlock, {PROGRAMS}))
 """
 # Of each repetition one witness is sure first; the other one's word comes too late to be told.
 NEVER = {"reason = event.REASON_BOTH"}
@@ -249,7 +255,7 @@ class Lines:
 def played() -> tuple[list[Any], set[str]]:
     """What CPython tells of the workout, and the lines that it did not come to."""
     lines = Lines(MODULES)
-    told = lines.run(lambda: coach_scene.main(load_facts(), int, int))
+    told = lines.run(lambda: plan_scene.main(load_facts(), int, int, PROGRAMS))
     return told, lines.texts()
 
 
@@ -259,17 +265,23 @@ def test_the_workout_goes_through_every_line(played: tuple[list[Any], set[str]])
 
 def test_whatever_can_happen_does(played: tuple[list[Any], set[str]]) -> None:
     told, reasons, cues, dropped = played[0]
-    log_only = {event.EVENT_CUE, event.EVENT_MOTOR_ON, event.EVENT_MOTOR_OFF}  # of the pipeline's and the app's making
+    device = (
+        "CUE MOTOR_ON MOTOR_OFF MARK CONTACT CONFIRMED ANSWER ARTEFACT SKIP"  # of the pipeline's and the app's making
+    )
+    log_only = {getattr(event, f"EVENT_{name}") for name in device.split()}
     assert {kind for kind, count in enumerate(told) if count} == numbers("EVENT_") - log_only
+    device = "NOT_TODAY CLIPPED FLAT MAINS RESTLESS LEAD_OFF BEFORE AFTER"
     never = {event.REASON_BOTH, event.REASON_FORCE_UP}  # more force is seen, but no news worth an event
+    never |= {getattr(event, f"REASON_{name}") for name in device.split()}
     assert {reason for reason, count in enumerate(reasons) if count} == numbers("REASON_") - never | {0}
-    device = {event.CUE_START, event.CUE_STOP, event.CUE_ERROR}
-    assert {pattern for pattern, count in enumerate(cues) if count} == numbers("CUE_") - device - {event.CUE_NONE}
+    errors = {event.CUE_ERROR, event.CUE_NONE}
+    assert {pattern for pattern, count in enumerate(cues) if count} == numbers("CUE_") - errors
     assert dropped > 0
 
 
 def test_no_line_of_it_allocates(tmp_path: Path, mpy: Path, played: tuple[list[Any], set[str]]) -> None:
     tree = firmware.stage(tmp_path / "tree")
-    shutil.copy(coach_scene.__file__, tree)
+    for scene in (coach_scene, plan_scene):
+        shutil.copy(inspect.getfile(scene), tree)
     (tree / "probe.py").write_text(WORKOUT)
     assert json.loads(run(mpy, tree, "220k")) == played[0]

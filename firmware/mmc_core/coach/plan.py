@@ -217,8 +217,6 @@ class Plan:
             self._tell(event.EVENT_MILESTONE, 1000 * self._done // self._reps, 0, 0, t_samples)
 
     def _end_set(self, t_samples):
-        if self.phase == RESTING or self.phase == DONE:
-            return
         self.set_is_over = True
         self.command = event.CUE_STOP
         self._began, self._signal, self._beat_t = -1, -1, _NEVER
