@@ -142,7 +142,9 @@ class Desk:
         kind = "mvc" if calibration.kind == message.CALIBRATE_MAXIMUM else "ref"
         for channel in range(facts.EMG_CHANNELS):
             key = "ch{}_".format(channel)
-            if calibration.is_usable(channel):
+            # What has no reference yet gets none by the way: nobody said that its muscle is to be tightened.
+            is_new = calibration.kind == message.CALIBRATE_RENEW and config[key + "reference_kind"] == "none"
+            if calibration.is_usable(channel) and not is_new:
                 config.put(key + "reference_nv", to_nanovolt(calibration.reference_q3[channel], facts))
                 config.put(key + "rest_nv", to_nanovolt(calibration.rest_q3[channel], facts))
                 config.put(key + "calibrated_utc_s", self.app.utc_ms() // 1000 or _UNKNOWN_S)
@@ -190,7 +192,8 @@ class Desk:
             return
         self._contact = None
         wear, facts = app.wear, app.facts
-        wear.checked, wear.bad, wear.notes = 2, 0, []
+        wear.checked, wear.bad = 2, 0
+        wear.notes = [note for note in wear.notes if note[0] not in (event.EVENT_CONTACT, event.EVENT_ARTEFACT)]
         findings = []
         for channel in range(facts.EMG_CHANNELS):
             reason, value, artefact = contact.reasons[channel], contact.values[channel], contact.artefact_pct[channel]

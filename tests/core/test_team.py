@@ -86,7 +86,6 @@ def test_a_set_of_repetitions_is_counted_once_by_both_witnesses() -> None:
     counted = [values[3] for values in workout.told(event.EVENT_REP)]
     assert counted == list(range(1, 9))
     assert {values[5] for values in workout.told(event.EVENT_REP)} <= {
-        event.REASON_BOTH,
         event.REASON_MOTION,
         event.REASON_EFFORT,
     }

@@ -20,10 +20,11 @@ _LONGEST_RESPONSE = const(5000)  # samples: a muscle that comes back later did n
 class Attention:
     """Watches one muscle."""
 
-    def __init__(self, settings, outbox, channel):
+    def __init__(self, settings, outbox, channel, rest_permille=0):
+        """rest_permille: the muscle's level at rest, where a calibration knows it: what is near it is rest too."""
         self._outbox = outbox
         self._channel = channel
-        self._passive_permille = 10 * settings["passive_pct"]
+        self._passive_permille = max(10 * settings["passive_pct"], rest_permille * 3 // 2)
         self.begin_set()
 
     def begin_set(self):

@@ -58,12 +58,13 @@ class Coach:
         self._cycle = cycle.Cycle(self.motion)
         reference_nv = settings.channel(target, "reference_nv")
         rest_permille = settings.channel(target, "rest_nv") * 1000 // reference_nv if reference_nv else 0
-        self._effort = effort.Effort(min(rest_permille, 1000))
+        rest_permille = min(rest_permille, 1000)
+        self._effort = effort.Effort(rest_permille)
         self._peak = Peak(settings, box, target)
         self._posture = Posture(settings, box)
         self._balance = Balance(roles, settings, box)
         self._fatigue = Fatigue(settings, box, target)
-        self._attention = Attention(settings, box, target)
+        self._attention = Attention(settings, box, target, rest_permille)
         self._tops = array("h", bytes(2 * _SURE))  # of the muscle in the latest movements
         self._moves = 0  # that ended
         self._top = -1  # of the one under way; -1: the muscle was not seen
@@ -194,8 +195,6 @@ class Coach:
         """Tell each repetition once, by whoever is sure of it first."""
         while self._reps < max(self._by_motion, self._by_effort):
             self._reps += 1
-            if self._reps <= min(self._by_motion, self._by_effort):
-                reason = event.REASON_BOTH
             self.outbox.tell(event.EVENT_REP, self.target, self._reps, 0, reason, t_samples)
 
     def _tell(self, kind, value, threshold, t_samples):
