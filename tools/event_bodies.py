@@ -1,0 +1,467 @@
+"""Synthetic bodies that know by construction what a coach should tell of them, and when.
+
+In:     a scene's name and a seed
+Out:    a `Body`: microvolt, motion, settings, and for each question the moments at which it should be answered
+State:  none; the same scene and seed give the same body
+Source: EMG as mmc_host/body/muscle.py makes it, with mains and drift; motion as mmc_host/body/motion.py makes it
+
+Truth comes from the activation curve and the limb's angle alone, and from the settings' own waiting: a hold counts
+500 ms after the activation passed 20 %. What filters cost is the device's, and counts as its delay. Every scene also
+has what should not be told: short bursts, shallow dips, small moves, fresh muscles, even sides. What lies between the
+two (a top that misses the mark by a tenth) is not asked, because no answer would be wrong.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mmc_core import event
+from mmc_host.body import bodyfile, motion, muscle
+
+Samples = NDArray[np.float64]
+MVC_UV = 400.0  # mean rectified EMG at the reference
+IMU_MS = bodyfile.IMU_DIVIDER
+SET_PAUSE_MS = 20_000  # after which a set has ended
+CUE_MS = 460  # two pulses, the gap, the motor's spin-down
+TIRING, STOP = 0.12, 0.4  # of the index of fatigue: the first step, and time to stop
+
+
+class Question(NamedTuple):
+    """Which events answer it, and how far from the truth their time may be.
+
+    Attributes:
+        kind: of event.py.
+        early_ms: an event may come so much before its truth.
+        late_ms: and so much after it.
+        reasons: those that count; (): all.
+        first: only the first such event of a body counts.
+    """
+
+    kind: int
+    early_ms: int
+    late_ms: int
+    reasons: tuple[int, ...] = ()
+    first: bool = False
+
+
+_TIRED = (event.REASON_FATIGUE, event.REASON_FORCE_DOWN)
+_UNEVEN = (event.REASON_BELOW, event.REASON_ABOVE)
+QUESTIONS = {
+    "hold_start": Question(event.EVENT_HOLD_START, 250, 250),
+    "hold_end": Question(event.EVENT_HOLD_END, 250, 250),
+    "activation_lost": Question(event.EVENT_ACTIVATION_LOST, 100, 250),
+    "activation_regained": Question(event.EVENT_ACTIVATION_REGAINED, 100, 250),
+    "lapse": Question(event.EVENT_LAPSE, 100, 250),
+    "response": Question(event.EVENT_RESPONSE, 250, 350),
+    "drift": Question(event.EVENT_DRIFT, 300, 500),
+    "rep by the muscle": Question(event.EVENT_REP, 500, 1000),
+    "rep by motion": Question(event.EVENT_REP, 500, 1500),
+    "rep_start": Question(event.EVENT_REP_START, 250, 250),
+    "rep_turn": Question(event.EVENT_REP_TURN, 500, 500),
+    "rep_end": Question(event.EVENT_REP_END, 250, 250),
+    "squeeze": Question(event.EVENT_SQUEEZE, 500, 500),
+    "peak below": Question(event.EVENT_PEAK, 1000, 1000, (event.REASON_BELOW,)),
+    "passive": Question(event.EVENT_PASSIVE, 500, 1500),
+    "set": Question(event.EVENT_SET, 1500, 1500),
+    "leak": Question(event.EVENT_LEAK, 250, 500),
+    "stabiliser": Question(event.EVENT_STABILISER, 250, 700),
+    "isolation": Question(event.EVENT_ISOLATION, 1000, 1000),
+    "cocontraction": Question(event.EVENT_COCONTRACTION, 1000, 1000),
+    "uneven sides": Question(event.EVENT_SIDES, 1000, 1000, _UNEVEN),
+    "tiring": Question(event.EVENT_TIRING, 6000, 14000, _TIRED, first=True),
+    "advice to stop": Question(event.EVENT_ADVICE, 6000, 14000, (event.REASON_STOP,)),
+    "dig_in": Question(event.EVENT_DIG_IN, 1000, 1000),
+}
+
+
+class Truth(NamedTuple):
+    """An answer that should come: when (ms), and what its event's `value` should lie between."""
+
+    t_ms: float
+    low: float = -math.inf
+    high: float = math.inf
+
+
+@dataclass(frozen=True)
+class Body:
+    """What a wearer does.
+
+    Attributes:
+        emg_uv: samples x channels at 1 kHz, without the noise that decides the signal-to-noise ratio.
+        noise: of that noise, RMS 1; the same shape.
+        imu: counts, a row for each block; None: no motion sensor.
+        truths: per question what should be told; an empty list: nothing should.
+        settings: other than the defaults.
+        cued: whether cues are given, and with them the motor shakes the electrodes.
+    """
+
+    emg_uv: Samples
+    noise: Samples
+    imu: NDArray[np.int16] | None
+    truths: dict[str, list[Truth]]
+    settings: dict[str, int | str] = field(default_factory=dict)
+    cued: bool = False
+
+
+def ramps(n_ms: int, begin: float, end: float, up_ms: float, down_ms: float | None = None) -> Samples:
+    """0 outside, 1 inside, straight edges within [begin, end]."""
+    t = np.arange(n_ms)
+    return np.clip(np.minimum((t - begin) / up_ms, (end - t) / (up_ms if down_ms is None else down_ms)), 0.0, 1.0)
+
+
+def hump(n_ms: int, begin: float, up_ms: float, stand_ms: float, down_ms: float) -> Samples:
+    """0 outside, up to 1 and back as cosines go, with a stand between."""
+    t = np.arange(n_ms) - begin
+    up = (1 - np.cos(np.pi * np.clip(t / up_ms, 0, 1))) / 2
+    return up * (1 + np.cos(np.pi * np.clip((t - up_ms - stand_ms) / down_ms, 0, 1))) / 2
+
+
+def crossing(curve: Samples, level: float, begin: float, end: float, *, rising: bool) -> float:
+    """The first millisecond within [begin, end) at which a curve is at least, or falls below, a level."""
+    part = curve[round(begin) : round(end)]
+    found = np.flatnonzero(part >= level if rising else part < level)
+    if not len(found):
+        raise ValueError(f"the curve does not pass {level} from {begin} to {end} ms")
+    return round(begin) + float(found[0])
+
+
+def build(
+    rng: np.random.Generator,
+    activation: Samples,
+    truths: dict[str, list[Truth]],
+    *,
+    angle_deg: Samples | None = None,
+    settings: dict[str, int | str] | None = None,
+    crosstalk: float = 0.0,
+    muscles: list[muscle.Muscle] | None = None,
+) -> Body:
+    """Put a body together: activation (samples x channels, fraction of the reference), angle (a value per block)."""
+    n_ms = len(activation) // IMU_MS * IMU_MS
+    activation = activation[:n_ms]
+    channels = activation.shape[1]
+    around = muscle.Surroundings(noise_uv=0.0, crosstalk=crosstalk)
+    made = muscles or [fresh(rng) for _ in range(channels)]
+    emg_uv = muscle.surface_emg_uv(activation, made, around, rng)
+    imu = None
+    if angle_deg is not None:
+        accel_g, gyro_dps = motion.turning(angle_deg[: n_ms // IMU_MS], any_posture(rng), rng)
+        imu = bodyfile.imu_counts(accel_g, gyro_dps)
+    return Body(emg_uv, rng.standard_normal((n_ms, channels)), imu, truths, settings or {})
+
+
+def fresh(rng: np.random.Generator) -> muscle.Muscle:
+    """A muscle that does not tire within a scene."""
+    return muscle.Muscle("any", MVC_UV, rng.uniform(70, 110), endurance_s=1e6)
+
+
+def any_posture(rng: np.random.Generator) -> motion.Posture:
+    """A sensor that sits in any way on a limb that turns about an axis across gravity: else nobody could see it."""
+    axis = rng.standard_normal(3)
+    axis /= np.linalg.norm(axis)
+    across = np.cross(axis, rng.standard_normal(3))
+    gx, gy, gz = (across / np.linalg.norm(across)).tolist()
+    ax, ay, az = axis.tolist()
+    return motion.Posture(gravity=(gx, gy, gz), axis=(ax, ay, az))
+
+
+def holds(rng: np.random.Generator) -> Body:
+    """Three holds with lapses and dips in them, short bursts between, and a posture that drifts or nearly so.
+
+    A lapse is shorter than a second, or it would be the hold's end; a dip leaves two thirds. Letting go at the end of
+    a hold is a loss too until a second has passed.
+    """
+    parts: list[tuple[float, float, float]] = []
+    at = 1500.0
+    for _ in range(3):
+        length = rng.uniform(7000, 10_000)
+        parts.append((at, at + length, rng.uniform(0.3, 0.6)))
+        at += length + 4500
+    n_ms = round(at)
+    activation, angle = np.zeros(n_ms), np.zeros(n_ms)
+    truths: dict[str, list[Truth]] = {
+        name: [] for name in "hold_start hold_end activation_lost activation_regained lapse drift".split()
+    }
+    for begin, end, level in parts:
+        down_ms = rng.uniform(150, 400)
+        curve = level * ramps(n_ms, begin, end, rng.uniform(200, 500), down_ms)
+        line = max(0.08, level * 0.33)
+        truths["hold_start"].append(Truth(crossing(curve, 0.2, begin, end, rising=True) + 500))
+        for share in (0.3, 0.65):
+            what = rng.choice(["lapse", "dip", "nothing"], p=[0.5, 0.3, 0.2])
+            away_ms, fall_ms, rise_ms = rng.uniform(450, 800), rng.uniform(50, 200), rng.uniform(50, 150)
+            since = begin + share * (end - begin)
+            until = since + fall_ms + away_ms + rise_ms
+            if what == "nothing":
+                continue
+            depth = rng.uniform(0.85, 1.0) if what == "lapse" else rng.uniform(0.15, 0.35)
+            curve *= 1 - depth * ramps(n_ms, since, until, fall_ms, rise_ms)
+            if what == "lapse":
+                lost = crossing(curve, line, since, until, rising=False) + 30
+                back = crossing(curve, level * 0.5, lost, until + 1, rising=True) + 100
+                truths["activation_lost"].append(Truth(lost))
+                truths["activation_regained"].append(Truth(back))
+                truths["lapse"].append(Truth(back, back - lost - 250, back - lost + 250))
+        let_go = crossing(curve, line, end - down_ms, end, rising=False)
+        truths["hold_end"].append(Truth(let_go))
+        truths["activation_lost"].append(Truth(let_go + 30))
+        activation += curve
+        burst = end + rng.uniform(1600, 1900)
+        activation += rng.uniform(0.3, 0.6) * ramps(n_ms, burst, burst + rng.uniform(150, 300), 50)
+        angle += _drift(rng, truths["drift"], n_ms, begin, end)
+    return build(rng, activation[:, None], truths, angle_deg=angle[::IMU_MS])
+
+
+def _drift(rng: np.random.Generator, truths: list[Truth], n_ms: int, begin: float, end: float) -> Samples:
+    """A limb that leaves its pose within a hold, at once or creeping, or by less than the limit of 15 degrees.
+
+    A moving limb's angle is not trusted: a quick drift can be told half a second after the limb stood still for 200 ms;
+    one that creeps at less than 10 degrees per second counts as still, by the coach's limit of 12.
+    """
+    since = begin + rng.uniform(1800, 2500)
+    what = rng.choice(["quick", "creeping", "small", "none"], p=[0.3, 0.3, 0.3, 0.1])
+    if what == "none":
+        return np.zeros(n_ms)
+    far = {"quick": (24, 40), "creeping": (20, 28), "small": (3, 10)}[str(what)]
+    takes_ms = 4500 if what == "creeping" else rng.uniform(600, 900)
+    angle = rng.uniform(*far) * hump(n_ms, since, takes_ms, end + 300 - since - takes_ms, 900)
+    if what == "quick":
+        truths.append(Truth(since + takes_ms + 700))
+    elif what == "creeping":
+        truths.append(Truth(crossing(angle, 15, since, end, rising=True) + 500))
+    return angle * rng.choice([-1.0, 1.0])
+
+
+def reps(rng: np.random.Generator) -> Body:
+    """A set of repetitions seen by the muscle alone, weak contractions before it, a pause of more than 20 s behind it.
+
+    The first three make the mark for the others, which reach 60 to 75 % of it, or 120 to 130 %: a contraction below a
+    third of the strongest is no repetition by the coach's rule.
+    """
+    count = int(rng.integers(6, 10))
+    base, length_ms, gap_ms = rng.uniform(0.35, 0.55), rng.uniform(1600, 3000), rng.uniform(500, 1000)
+    begin = 6000.0
+    n_ms = round(begin + count * 1.1 * (length_ms + gap_ms) + SET_PAUSE_MS + 3000)
+    activation = np.zeros(n_ms)
+    for at in (1500.0, 3200.0):
+        activation += base * rng.uniform(0.1, 0.2) * hump(n_ms, at, 200, rng.uniform(0, 300), 200)
+    names = ["rep by the muscle", "rep_start", "rep_turn", "rep_end", "squeeze", "peak below", "set"]
+    truths: dict[str, list[Truth]] = {name: [] for name in names}
+    ends: list[float] = []
+    at = begin
+    for number in range(count):
+        weak = number >= 3 and rng.random() < 0.45
+        share = rng.uniform(0.95, 1.05) if number < 3 else rng.uniform(0.6, 0.75) if weak else rng.uniform(1.2, 1.3)
+        takes_ms = length_ms * rng.uniform(0.9, 1.1)
+        up_ms = takes_ms * rng.uniform(0.4, 0.55)
+        top = base * share
+        curve = top * hump(n_ms, at, up_ms, 0, takes_ms - up_ms)
+        activation += curve
+        turn, end = at + up_ms, at + takes_ms
+        ends.append(crossing(curve, 0.3 * top, turn, end, rising=False))
+        truths["rep_start"].append(Truth(crossing(curve, 0.1 * top, at, turn, rising=True)))
+        truths["rep_turn"].append(Truth(turn))
+        truths["rep_end"].append(Truth(ends[-1]))
+        if weak:
+            truths["squeeze"].append(Truth(crossing(curve, 0.7 * top, turn, end, rising=False)))
+            truths["peak below"].append(Truth(ends[-1] + 200))
+        at = end + gap_ms * rng.uniform(0.9, 1.1)
+    truths["rep by the muscle"] += [Truth(ends[max(number, 2)] + 200) for number in range(count)]
+    truths["set"].append(Truth(ends[-1] + 200 + SET_PAUSE_MS, count, count))
+    n_ms = round(ends[-1] + SET_PAUSE_MS + 2500)
+    return build(rng, activation[:n_ms, None], truths)
+
+
+def movements(rng: np.random.Generator) -> Body:
+    """A set of movements with and without the muscle, two unlike movements well before it.
+
+    They stand at their turn for half a second at most: a muscle that works for half a second in a limb that has been
+    still for 200 ms is a hold by the coach's rule.
+    """
+    count = int(rng.integers(6, 10))
+    far, up_ms, down_ms = rng.uniform(50, 110), rng.uniform(800, 1600), rng.uniform(800, 1800)
+    stand_ms, gap_ms = rng.choice([0.0, 300.0, 500.0]), rng.uniform(100, 600)
+    begin = 13_000.0
+    n_ms = round(begin + count * 1.1 * (up_ms + stand_ms + down_ms + gap_ms) + SET_PAUSE_MS + 5000)
+    activation, angle = np.zeros(n_ms), np.zeros(n_ms)
+    for at, degrees in ((1500.0, 20.0), (4500.0, 45.0)):
+        angle += degrees * hump(n_ms, at, 700, 0, 900)
+    truths: dict[str, list[Truth]] = {"rep by motion": [], "passive": [], "hold_start": []}
+    ends: list[float] = []
+    silent: list[bool] = []
+    at = begin
+    for _ in range(count):
+        pace = rng.uniform(0.95, 1.05)
+        legs = (up_ms * pace, stand_ms, down_ms * pace)
+        angle += far * rng.uniform(0.95, 1.05) * hump(n_ms, at, *legs)
+        silent.append(bool(rng.random() < 0.4))
+        if not silent[-1]:
+            activation += rng.uniform(0.3, 0.6) * hump(n_ms, at, *legs)
+        ends.append(at + sum(legs))
+        at = ends[-1] + gap_ms
+    told = [ends[max(number, 2)] for number in range(count)]
+    truths["rep by motion"] += [Truth(t) for t in told]
+    truths["passive"] += [Truth(t) for t, is_silent in zip(told, silent, strict=True) if is_silent]
+    n_ms = round(ends[-1] + 3000)
+    return build(rng, activation[:n_ms, None], truths, angle_deg=angle[:n_ms:IMU_MS])
+
+
+def team(rng: np.random.Generator) -> Body:
+    """Target, helper, stabiliser and antagonist: a helper that takes over or not, a stabiliser that joins or not."""
+    units, unit_ms, rest_ms = 10, 3500, 1500
+    n_ms = rest_ms + units * (unit_ms + rest_ms) + 500
+    activation = np.zeros((n_ms, 4))
+    truths: dict[str, list[Truth]] = {name: [] for name in "leak stabiliser isolation cocontraction".split()}
+    usual = rng.uniform(0.2, 0.5)
+    for unit in range(units):
+        begin = rest_ms + unit * (unit_ms + rest_ms)
+        end = begin + unit_ms
+        target = rng.uniform(0.3, 0.6) * ramps(n_ms, begin, end, 400)
+        share = np.full(n_ms, usual * rng.uniform(0.85, 1.15))
+        if unit >= 3 and rng.random() < 0.5:
+            since = begin + rng.uniform(900, 1700)
+            taken = ramps(n_ms, since, since + rng.uniform(900, 1500), 150)
+            share += (rng.uniform(1.2, 1.8) - share) * taken
+            truths["leak"].append(Truth(crossing(share, 0.8, since, end, rising=True) + 300))
+        joins = rng.uniform(0.4, 0.8)
+        if rng.random() < 0.5:
+            joins = 0.0
+            truths["stabiliser"].append(Truth(crossing(target, 0.2, begin, end, rising=True) + 1000))
+        part = np.stack([target, target * share, target * joins, target * rng.uniform(0, 0.3)], axis=1)
+        activation += part
+        isolation = 1000 * part[:, 0].sum() / part.sum()
+        both = 2000 * np.minimum(part[:, 0], part[:, 3]).sum() / (part[:, 0] + part[:, 3]).sum()
+        truths["isolation"].append(Truth(end, isolation - 100, isolation + 100))
+        truths["cocontraction"].append(Truth(end, both - 100, both + 100))
+    roles: dict[str, int | str] = {"ch1_role": "helper", "ch2_role": "stabiliser", "ch3_role": "antagonist"}
+    return build(rng, activation, truths, settings=roles, crosstalk=0.05)
+
+
+def sides(rng: np.random.Generator) -> Body:
+    """Left and right at a time or in turn, even or not by 150 to 300 permille either way."""
+    units, unit_ms, rest_ms = 10, 2000, 1500
+    in_turn = bool(rng.random() < 0.5)
+    step_ms = 2 * unit_ms if in_turn else unit_ms + rest_ms
+    n_ms = rest_ms + unit_ms + units * step_ms + rest_ms
+    activation = np.zeros((n_ms, 2))
+    truths: dict[str, list[Truth]] = {"uneven sides": []}
+    for unit in range(units):
+        begin = rest_ms + unit_ms + unit * step_ms
+        index = rng.uniform(-0.02, 0.02)
+        if unit and rng.random() < 0.6:  # the first of those in turn has no whole cycle behind it
+            index = rng.uniform(0.15, 0.3) * rng.choice([-1.0, 1.0])
+            low, high = (75.0, math.inf) if index > 0 else (-math.inf, -75.0)
+            truths["uneven sides"].append(Truth(begin + unit_ms, low, high))
+        mean = rng.uniform(0.3, 0.45)
+        other = begin - unit_ms if in_turn else begin
+        activation[:, 0] += mean * (1 + index) * ramps(n_ms, begin, begin + unit_ms, 300)
+        activation[:, 1] += mean * (1 - index) * ramps(n_ms, other, other + unit_ms, 300)
+    return build(rng, activation, truths, settings={"ch1_role": "mirror"}, crosstalk=0.05)
+
+
+def tiring(rng: np.random.Generator) -> Body:
+    """A set of fourteen of a muscle that tires fully, a little or not, with a last repetition that digs in or not.
+
+    Fully: its spectrum is compressed to 0.55 to 0.65 and its amplitude rises by 0.4 to 0.6; a little: a third of that.
+    The muscle that does not tire may be asked for up to 30 % more force, which is no fatigue.
+    """
+    count, length_ms, gap_ms = 14, rng.uniform(1700, 2400), rng.uniform(500, 800)
+    step_ms = length_ms + gap_ms
+    n_ms = round(2000 + count * step_ms + 1000)
+    activation = np.zeros(n_ms)
+    kind = str(rng.choice(["fully", "little", "fresh"], p=[0.45, 0.1, 0.45]))
+    part = {"fully": 1.0, "little": 1 / 3, "fresh": 0.0}[kind]
+    base, more = rng.uniform(0.3, 0.45), rng.uniform(0, 0.3) if kind == "fresh" else 0.0
+    digs_in = bool(rng.random() < 0.5)
+    spans: list[slice] = []
+    for number in range(count):
+        begin = 2000 + number * step_ms
+        top = base * (1 + more * number / count) * rng.uniform(0.95, 1.05)
+        if number == count - 1 and digs_in:
+            top *= rng.uniform(1.6, 1.9)
+        activation += top * hump(n_ms, begin, length_ms / 2, 0, length_ms / 2)
+        spans.append(slice(round(begin), round(begin + length_ms)))
+    made = muscle.Muscle(
+        "any",
+        MVC_UV,
+        rng.uniform(70, 110),
+        endurance_s=(0.6 if kind == "fully" else 1.0)
+        * float(np.maximum(activation - 0.15, 0).sum())
+        / 1000
+        / max(part, 1e-6),
+        tired_median=rng.uniform(0.55, 0.65),
+        tired_gain=1 + rng.uniform(0.4, 0.6),
+    )
+    truths: dict[str, list[Truth]] = {"tiring": [], "advice to stop": [], "dig_in": []}
+    index = _fatigue_index(muscle.tiredness(activation, made), activation, spans, made)
+    for name, line in (("tiring", TIRING), ("advice to stop", STOP)):
+        over = [number for number in range(count) if index[number] >= line]
+        if over:
+            truths[name].append(Truth(spans[over[0]].stop))
+    if digs_in:
+        truths["dig_in"].append(Truth(n_ms))
+    return build(rng, activation[:, None], truths, muscles=[made])
+
+
+def _fatigue_index(tired: Samples, activation: Samples, spans: list[slice], made: muscle.Muscle) -> list[float]:
+    """Of each repetition: the fall of the mobility, and as much of the rise of amplitude as that bears out.
+
+    Mobility (Hjorth 1970) of the model's spectrum behind filters of 20 and 450 Hz: it falls by four fifths of what the
+    median frequency does.
+    """
+    levels = [float(np.average(tired[span], weights=activation[span] + 1e-9)) for span in spans]
+    mobility = [_mobility(made.median_hz, 1 - (1 - made.tired_median) * level) for level in levels]
+    force = [float(np.mean(activation[span])) for span in spans]
+    amplitude = [(1 + (made.tired_gain - 1) * level) * pull for level, pull in zip(levels, force, strict=True)]
+    fall = [1 - value / np.mean(mobility[:3]) for value in mobility]
+    rise = [value / np.mean(amplitude[:3]) - 1 for value in amplitude]
+    return [float(f + max(0.0, min(f, r))) for f, r in zip(fall, rise, strict=True)]
+
+
+def _mobility(median_hz: float, pace: float) -> float:
+    """Root of the power of the differences over the power, of a spectrum that is compressed to `pace`."""
+    hz = np.arange(0.5, 500.0, 0.5)
+    power = muscle.power_density(hz / pace, median_hz) / (1 + (20 / hz) ** 4) / (1 + (hz / 450) ** 4)
+    return math.sqrt(float(np.sum(power * 4 * np.sin(np.pi * hz / 1000) ** 2) / np.sum(power)))
+
+
+def reacting(rng: np.random.Generator, cue_ms: float | None) -> Body:
+    """A hold in which the muscle lets go, and comes back some time after the cue, or never.
+
+    Cues are the device's, so that it takes two runs: in the first (`cue_ms` None) the muscle stays away, and the cue's
+    time comes out; the second has the same muscle and noise, and the wearer reacts to that cue. The answer can be told
+    when the muscle is back and the motor no longer shakes, and has been for 100 ms.
+    """
+    level, react_ms = rng.uniform(0.3, 0.6), rng.uniform(200, 700)
+    lets_go, is_answered = rng.uniform(3000, 5000), rng.random() < 0.7
+    n_ms, fall_ms, rise_ms = 9000, rng.uniform(50, 200), rng.uniform(50, 150)
+    curve = level * ramps(n_ms, 1000, 2 * n_ms, 300)
+    truths: dict[str, list[Truth]] = {"response": []}
+    back = math.inf
+    if cue_ms is not None and is_answered:
+        back = cue_ms + react_ms
+    curve *= 1 - ramps(n_ms, lets_go, min(back + rise_ms, 2 * n_ms), fall_ms, rise_ms)
+    if cue_ms is not None and is_answered:
+        told = max(crossing(curve, level / 2, back, n_ms, rising=True), cue_ms + CUE_MS) + 100
+        truths["response"].append(Truth(told, told - cue_ms - 350, told - cue_ms + 350))
+    return replace(build(rng, curve[:, None], truths, settings={"cue_fade": "off"}), cued=True)
+
+
+SCENES: dict[str, Callable[[np.random.Generator], Body]] = {
+    "holds": holds,
+    "reps": reps,
+    "movements": movements,
+    "team": team,
+    "sides": sides,
+    "tiring": tiring,
+}
+
+
+def make(scene: str, seed: int) -> Body:
+    """The body of a scene; those that answer to cues are made by `reacting`."""
+    return SCENES[scene](np.random.default_rng([list(SCENES).index(scene), seed]))
