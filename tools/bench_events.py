@@ -240,7 +240,9 @@ def _judge(scene: str, seed: int, snrs_db: Sequence[int], counts: dict[str, dict
 def _figures(count: Count) -> Figures:
     precision, recall = wilson(count.matched, count.told), wilson(count.matched, count.truths)
     return {
-        **count._asdict(),
+        "truths": count.truths,
+        "told": count.told,
+        "matched": count.matched,
         "precision": count.matched / count.told if count.told else None,
         "precision_interval": precision,
         "recall": count.matched / count.truths if count.truths else None,

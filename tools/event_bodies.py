@@ -75,8 +75,11 @@ QUESTIONS = {
     "cocontraction": Question(event.EVENT_COCONTRACTION, 1000, 1000),
     "uneven sides": Question(event.EVENT_SIDES, 1000, 1000, _UNEVEN),
     "tiring": Question(event.EVENT_TIRING, 6000, 14000, _TIRED, first=True),
-    "advice to stop": Question(event.EVENT_ADVICE, 6000, 14000, (event.REASON_STOP,)),
+    "stop": Question(event.EVENT_ADVICE, 6000, 14000, (event.REASON_STOP,)),
     "dig_in": Question(event.EVENT_DIG_IN, 1000, 1000),
+    "tiring in a hold": Question(event.EVENT_TIRING, 3000, 5000, _TIRED, first=True),
+    "stop in a hold": Question(event.EVENT_ADVICE, 3000, 5000, (event.REASON_STOP,)),
+    "leak late in a hold": Question(event.EVENT_LEAK, 250, 500),
 }
 
 
@@ -367,7 +370,8 @@ def sides(rng: np.random.Generator) -> Body:
 def tiring(rng: np.random.Generator) -> Body:
     """A set of fourteen of a muscle that tires fully, a little or not, with a last repetition that digs in or not.
 
-    Fully: its spectrum is compressed to 0.55 to 0.65 and its amplitude rises by 0.4 to 0.6; a little: a third of that.
+    Fully: its spectrum is compressed to 0.55 to 0.65 and its amplitude rises by 0.4 to 0.6; a little: to 0.8 to 0.86,
+    by 0.15 to 0.3. It gets there with 60 % of the set's work: the coach wants two repetitions to agree before it tells.
     The muscle that does not tire may be asked for up to 30 % more force, which is no fatigue.
     """
     count, length_ms, gap_ms = 14, rng.uniform(1700, 2400), rng.uniform(500, 800)
@@ -375,7 +379,6 @@ def tiring(rng: np.random.Generator) -> Body:
     n_ms = round(2000 + count * step_ms + 1000)
     activation = np.zeros(n_ms)
     kind = str(rng.choice(["fully", "little", "fresh"], p=[0.45, 0.1, 0.45]))
-    part = {"fully": 1.0, "little": 1 / 3, "fresh": 0.0}[kind]
     base, more = rng.uniform(0.3, 0.45), rng.uniform(0, 0.3) if kind == "fresh" else 0.0
     digs_in = bool(rng.random() < 0.5)
     spans: list[slice] = []
@@ -386,26 +389,55 @@ def tiring(rng: np.random.Generator) -> Body:
             top *= rng.uniform(1.6, 1.9)
         activation += top * hump(n_ms, begin, length_ms / 2, 0, length_ms / 2)
         spans.append(slice(round(begin), round(begin + length_ms)))
-    made = muscle.Muscle(
-        "any",
-        MVC_UV,
-        rng.uniform(70, 110),
-        endurance_s=(0.6 if kind == "fully" else 1.0)
-        * float(np.maximum(activation - 0.15, 0).sum())
-        / 1000
-        / max(part, 1e-6),
-        tired_median=rng.uniform(0.55, 0.65),
-        tired_gain=1 + rng.uniform(0.4, 0.6),
-    )
-    truths: dict[str, list[Truth]] = {"tiring": [], "advice to stop": [], "dig_in": []}
+    made = fresh(rng)
+    if kind != "fresh":
+        made = replace(
+            made,
+            endurance_s=0.6 * float(np.maximum(activation - made.fatigue_level, 0).sum()) / 1000,
+            tired_median=rng.uniform(0.8, 0.86) if kind == "little" else rng.uniform(0.55, 0.65),
+            tired_gain=rng.uniform(1.15, 1.3) if kind == "little" else rng.uniform(1.4, 1.6),
+        )
+    truths: dict[str, list[Truth]] = {"tiring": [], "stop": [], "dig_in": []}
     index = _fatigue_index(muscle.tiredness(activation, made), activation, spans, made)
-    for name, line in (("tiring", TIRING), ("advice to stop", STOP)):
+    for name, line in (("tiring", TIRING), ("stop", STOP)):
         over = [number for number in range(count) if index[number] >= line]
         if over:
             truths[name].append(Truth(spans[over[0]].stop))
     if digs_in:
         truths["dig_in"].append(Truth(n_ms))
     return build(rng, activation[:, None], truths, muscles=[made])
+
+
+def long_hold(rng: np.random.Generator) -> Body:
+    """A hold of half a minute of a muscle that tires, or is relieved by a helper in the second half, or neither.
+
+    The coach's units are the seconds from the fifth on, the first three of them its reference. The helper has no habit
+    yet: it takes over when it does more than one and a half of what the target does.
+    """
+    begin, length = 1500, round(rng.uniform(26_000, 34_000))
+    n_ms = begin + length + 2000
+    inside = ramps(n_ms, begin, begin + length, 400)
+    target = rng.uniform(0.3, 0.4) * inside
+    share = np.full(n_ms, rng.uniform(0.2, 0.5))
+    truths: dict[str, list[Truth]] = {"tiring in a hold": [], "stop in a hold": [], "leak late in a hold": []}
+    made = fresh(rng)
+    if rng.random() < 0.5:
+        work_s = float(np.maximum(target - made.fatigue_level, 0).sum()) / 1000
+        made = replace(
+            made, endurance_s=0.7 * work_s, tired_median=rng.uniform(0.45, 0.55), tired_gain=rng.uniform(1.5, 1.8)
+        )
+    elif rng.random() < 0.7:
+        since = begin + rng.uniform(16_000, 22_000)
+        share += (rng.uniform(1.9, 2.3) - share) * ramps(n_ms, since, since + rng.uniform(1500, 3000), 150)
+        truths["leak late in a hold"].append(Truth(crossing(share, 1.5, since, n_ms, rising=True) + 300))
+    spans = [slice(at, at + 1000) for at in range(begin + 5000, begin + length - 1000, 1000)]
+    index = _fatigue_index(muscle.tiredness(target, made), target, spans, made)
+    for name, line in (("tiring in a hold", TIRING), ("stop in a hold", STOP)):
+        over = [number for number, value in enumerate(index) if value >= line]
+        if over:
+            truths[name].append(Truth(spans[over[0]].stop))
+    activation = np.stack([target, target * share], axis=1)
+    return build(rng, activation, truths, settings={"ch1_role": "helper"}, muscles=[made, fresh(rng)])
 
 
 def _fatigue_index(tired: Samples, activation: Samples, spans: list[slice], made: muscle.Muscle) -> list[float]:
@@ -459,6 +491,7 @@ SCENES: dict[str, Callable[[np.random.Generator], Body]] = {
     "team": team,
     "sides": sides,
     "tiring": tiring,
+    "long hold": long_hold,
 }
 
 
