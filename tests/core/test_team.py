@@ -180,3 +180,29 @@ def test_a_long_hold_is_one_set_of_its_length() -> None:
     workout.live(level(25))
     (done,) = workout.told(event.EVENT_SET)
     assert done[4] == pytest.approx(60, abs=1) and done[0] > 80_000
+
+
+def test_a_long_hold_is_watched_to_its_end() -> None:
+    """A helper that takes over after 25 s of 40 is told, and the share of the target is that of the whole hold."""
+    workout = Workout(ch1_role="helper")
+    workout.live(level(3))
+    workout.live(level(25, 160, 40))
+    workout.live(level(5, 160, 330))
+    workout.live(level(10, 160, 40))
+    workout.live(level(25))
+    (leak,) = workout.told(event.EVENT_LEAK)
+    assert leak[2] == 1 and leak[0] == pytest.approx(28_300, abs=250)
+    (isolation,) = workout.told(event.EVENT_ISOLATION)
+    assert isolation[3] == pytest.approx(1000 * 160 * 40 / (160 * 40 + 40 * 35 + 330 * 5), abs=15)
+
+
+def test_a_set_ends_while_a_moving_arm_carries_something() -> None:
+    """Work that is neither hold nor repetition: the set is over 20 s after its last one all the same."""
+    workout = Workout()
+    workout.live(level(3))
+    reps(workout, [200] * 4)
+    last_t = workout.told(event.EVENT_REP)[-1][0]
+    workout.live(level(40, 120), 4 * np.sin(2 * np.pi * np.arange(4000) / 80))
+    (done,) = workout.told(event.EVENT_SET)
+    assert done[3] == 4 and done[0] == pytest.approx(last_t + 20_000, abs=600)
+    assert workout.told(event.EVENT_HOLD_START) == []

@@ -96,8 +96,10 @@ class Coach:
             usable &= self._calibrated
         if usable >> self.target & 1:
             self._ask(out, usable, t_samples)
-        if self._last_t >= 0 and t_samples - self._last_t > _SET_PAUSE and not (self._is_up or self.hold.in_hold):
-            self._end_set(t_samples)
+        if self._last_t >= 0 and t_samples - self._last_t > _SET_PAUSE:
+            # What goes on for long without being a hold, as rest does that is higher than it was, ends no later for it.
+            if not (self.hold.in_hold or (self._is_up and not self._is_long)):
+                self._end_set(t_samples)
 
     def _ask(self, out, usable, t_samples):
         words = out[self.target]
