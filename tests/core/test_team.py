@@ -64,13 +64,13 @@ def level(seconds: float, *microvolt: float) -> np.ndarray:
     return np.tile(row, (round(100 * seconds), 1))
 
 
-def rep(top: float, helper: float = 2.0, seconds: float = 3.0) -> tuple[np.ndarray, np.ndarray]:
+def rep(top: float, helper: float = 2.0, seconds: float = 3.0, rest: float = 2.0) -> tuple[np.ndarray, np.ndarray]:
     """A repetition: the muscle rises and falls, the arm goes up by 90 degrees and comes back; then half a second."""
     n = round(100 * seconds)
     shape = np.sin(np.pi * np.arange(n) / n)
-    levels = np.column_stack([2 + (top - 2) * shape, 2 + (helper - 2) * shape, np.full(n, 2.0), np.full(n, 2.0)])
+    levels = np.column_stack([rest + (top - rest) * shape, 2 + (helper - 2) * shape, np.full(n, 2.0), np.full(n, 2.0)])
     angles = 45 * (1 - np.cos(2 * np.pi * np.arange(n) / n))
-    return np.vstack([levels, level(0.5)]), np.concatenate([angles, np.zeros(50)])
+    return np.vstack([levels, level(0.5, rest)]), np.concatenate([angles, np.zeros(50)])
 
 
 def reps(workout: Workout, tops: list[float], **shape: float) -> None:
@@ -104,6 +104,28 @@ def test_going_through_the_motions_is_called_passive() -> None:
     workout.live(level(25))
     assert len(workout.told(event.EVENT_PASSIVE)) == 8
     assert [values[3] for values in workout.told(event.EVENT_ENGAGEMENT)] == [0]
+
+
+def test_engagement_counts_what_both_witnesses_saw_once() -> None:
+    """The muscle is sure of the first three before the motion sensor is: three done, three gone through are a half."""
+    workout = Workout()
+    workout.live(level(3))
+    reps(workout, [200] * 3 + [2.0] * 3)
+    workout.live(level(25))
+    assert [values[3] for values in workout.told(event.EVENT_REP)] == list(range(1, 7))
+    assert len(workout.told(event.EVENT_PASSIVE)) == 3
+    assert [values[3] for values in workout.told(event.EVENT_ENGAGEMENT)] == [500]
+    (disputed,) = workout.told(event.EVENT_REP_DISPUTED)
+    assert disputed[3:6] == (6, 3, event.REASON_MOTION)
+
+
+def test_noise_of_a_silent_muscle_is_not_taken_for_work() -> None:
+    """Electrodes that hiss at 7 % of the reference, as calibration knows: gone through, though the peaks reach 8 %."""
+    workout = Workout(ch0_rest_nv=28_000)
+    workout.live(level(3, 28))
+    reps(workout, [28.0] * 8, rest=28.0)
+    assert len(workout.told(event.EVENT_PASSIVE)) == 8
+    assert max(values[3] for values in workout.told(event.EVENT_PASSIVE)) > 80
 
 
 def test_a_muscle_that_nobody_sees_is_not_called_passive() -> None:

@@ -56,13 +56,13 @@ class Coach:
         self.motion = Motion(facts.IMU_ACCEL_COUNTS_PER_G, facts.IMU_GYRO_COUNTS_PER_DPS)
         self._cycle = cycle.Cycle(self.motion)
         reference_nv = settings.channel(target, "reference_nv")
-        rest_permille = settings.channel(target, "rest_nv") * 1000 // reference_nv if reference_nv else 0
-        self._effort = effort.Effort(min(rest_permille, 1000))
+        rest_permille = min(settings.channel(target, "rest_nv") * 1000 // reference_nv, 1000) if reference_nv else 0
+        self._effort = effort.Effort(rest_permille)
         self._peak = Peak(settings, box, target)
         self._posture = Posture(settings, box)
         self._balance = Balance(roles, settings, box)
         self._fatigue = Fatigue(settings, box, target)
-        self._attention = Attention(settings, box, target)
+        self._attention = Attention(settings, box, target, rest_permille)
         self._tops = array("h", bytes(2 * _SURE))  # of the muscle in the latest movements
         self._moves = 0  # that ended
         self._top = -1  # of the one under way; -1: the muscle was not seen
@@ -178,6 +178,8 @@ class Coach:
             self._moves += 1
         sure = found.confirmed
         if sure and self.scored:
+            if not self._by_motion:
+                self._attention.reps = self._attention.passive = 0  # the muscle told of the same ones
             self._by_motion += sure
             self._last_t = t_samples
             while sure:
