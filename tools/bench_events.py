@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Precision and recall of every kind of event on synthetic bodies with known truth, over signal-to-noise ratios.
 
-In:     scenes of event_bodies.py, seeded; nothing else
+In:     scenes of event_scenes.py, seeded; nothing else
 Out:    a table, `build/events.svg`, and figures for `build/bench.json`; `--truths N` is how many per kind at least
 State:  none; the same numbers in every run
 Source: the device's kernel (mmc_host/replay.py) and coach (mmc_core/coach/team.py), as they stand
@@ -29,6 +29,7 @@ from typing import Any, NamedTuple
 
 import event_bodies
 import event_curves
+import event_scenes
 import numpy as np
 from event_bodies import QUESTIONS, Body, Question, Truth
 
@@ -159,10 +160,10 @@ def _collect(outbox: Any, told: list[Told]) -> None:
 
 def reacted(seed: int, snr_db: float) -> tuple[Body, list[Told]]:
     """A wearer who answers the device's own cue, and what is told then; nobody reacts where no cue came."""
-    first = event_bodies.reacting(np.random.default_rng([99, seed]), None)
+    first = event_scenes.reacting(np.random.default_rng([99, seed]), None)
     told, busy = listen(first, snr_db)
     cues = [one.t_ms for one in told if one.kind == event.EVENT_CUE and one.reason == event.CUE_ENGAGE]
-    body = event_bodies.reacting(np.random.default_rng([99, seed]), cues[0] if cues else None)
+    body = event_scenes.reacting(np.random.default_rng([99, seed]), cues[0] if cues else None)
     return body, listen(body, snr_db, busy)[0]
 
 
@@ -209,7 +210,7 @@ def measure(
 ) -> Figures:
     """{question: {ratio in dB: figures}} with at least so many truths of every kind, where its scene has any."""
     counts: dict[str, dict[int, Count]] = {}
-    for scene in scenes or (*event_bodies.SCENES, "reacting"):
+    for scene in scenes or (*event_scenes.SCENES, "reacting"):
         began = time.perf_counter()
         mine: dict[str, int] = {}
         seed = 0
@@ -226,7 +227,7 @@ def measure(
 
 def _judge(scene: str, seed: int, snrs_db: Sequence[int], counts: dict[str, dict[int, Count]]) -> dict[str, int]:
     """Add one body to the counts; how many truths of each question it has."""
-    body = None if scene == "reacting" else event_bodies.make(scene, seed)
+    body = None if scene == "reacting" else event_scenes.make(scene, seed)
     found: dict[str, int] = {}
     for snr_db in snrs_db:
         heard, told = reacted(seed, snr_db) if body is None else (body, listen(body, snr_db)[0])

@@ -7,6 +7,7 @@ from xml.etree import ElementTree
 import bench_events
 import event_bodies
 import event_curves
+import event_scenes
 import numpy as np
 import pytest
 from bench_events import Count, Told
@@ -71,9 +72,9 @@ def test_noise_has_the_ratio_to_a_working_contraction(snr_db: int) -> None:
     assert 10 * np.log10(ratio) == pytest.approx(snr_db, abs=0.3)
 
 
-@pytest.mark.parametrize("scene", list(event_bodies.SCENES))
+@pytest.mark.parametrize("scene", list(event_scenes.SCENES))
 def test_a_body_is_the_same_for_the_same_seed_and_ends_behind_its_truths(scene: str) -> None:
-    one, again, other = (event_bodies.make(scene, seed) for seed in (3, 3, 4))
+    one, again, other = (event_scenes.make(scene, seed) for seed in (3, 3, 4))
     assert np.array_equal(one.emg_uv, again.emg_uv) and np.array_equal(one.noise, again.noise)
     assert one.truths == again.truths != other.truths
     if one.imu is not None and again.imu is not None:
