@@ -44,8 +44,11 @@ class Coach:
         words = find_row("ch0_role")[2]
         self._calibrated = 0
         roles = []
+        rests = []
         for channel in range(channels):
             role = ROLE_NONE
+            reference_nv = settings.channel(channel, "reference_nv") or 1
+            rests.append(min(settings.channel(channel, "rest_nv") * 1000 // reference_nv, 1000))
             if settings.channel(channel, "reference_kind") != "none":
                 self._calibrated |= 1 << channel
                 role = words.index(settings.channel(channel, "role"))
@@ -55,14 +58,12 @@ class Coach:
         self.hold = HoldDetector(settings)
         self.motion = Motion(facts.IMU_ACCEL_COUNTS_PER_G, facts.IMU_GYRO_COUNTS_PER_DPS)
         self._cycle = cycle.Cycle(self.motion)
-        reference_nv = settings.channel(target, "reference_nv")
-        rest_permille = min(settings.channel(target, "rest_nv") * 1000 // reference_nv, 1000) if reference_nv else 0
-        self._effort = effort.Effort(rest_permille)
+        self._effort = effort.Effort(rests[target])
         self._peak = Peak(settings, box, target)
         self._posture = Posture(settings, box)
-        self._balance = Balance(roles, settings, box)
+        self._balance = Balance(roles, rests, settings, box)
         self._fatigue = Fatigue(settings, box, target)
-        self._attention = Attention(settings, box, target, rest_permille)
+        self._attention = Attention(settings, box, target, rests[target])
         self._tops = array("h", bytes(2 * _SURE))  # of the muscle in the latest movements
         self._moves = 0  # that ended
         self._top = -1  # of the one under way; -1: the muscle was not seen
