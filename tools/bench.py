@@ -3,7 +3,7 @@
 
 In:     nothing but this tree; the two MicroPythons where they are there
 Out:    tables; `build/bench.json`, whose keys CONTRIBUTING documents
-Others: `--minutes N` of simulated workout (default 10); `--truths N` of every kind of event (default 12, see
+Others: `--minutes N` of simulated workout (default 10); `--truths N` of every kind of event (default 8, see
         bench_events.py); the curves of those as `build/events.svg`
 
 Times are medians; they hold for one machine at one time, so compare ratios from one run. No test asserts a time.

@@ -49,7 +49,7 @@ ROOT = Path(__file__).resolve().parent.parent
 SNRS_DB = (6, 10, 15, 20, 30)
 WORK = 0.4  # of the reference: where the ratio is defined
 TRUTHS = 200  # of each kind
-FEW_TRUTHS = 12  # for a bench of which this is a small part
+FEW_TRUTHS = 8  # for a bench of which this is a small part
 GOAL, GOAL_DB = 0.95, 15
 _Z = 1.96
 
