@@ -45,8 +45,11 @@ class Coach:
         words = find_row("ch0_role")[2]
         self._calibrated = 0
         roles = []
+        rests = []
         for channel in range(channels):
             role = ROLE_NONE
+            reference_nv = settings.channel(channel, "reference_nv") or 1
+            rests.append(min(settings.channel(channel, "rest_nv") * 1000 // reference_nv, 1000))
             if settings.channel(channel, "reference_kind") != "none":
                 self._calibrated |= 1 << channel
                 role = words.index(settings.channel(channel, "role"))
@@ -56,15 +59,12 @@ class Coach:
         self.hold = HoldDetector(settings)
         self.motion = Motion(facts.IMU_ACCEL_COUNTS_PER_G, facts.IMU_GYRO_COUNTS_PER_DPS)
         self._cycle = cycle.Cycle(self.motion)
-        reference_nv = settings.channel(target, "reference_nv")
-        rest_permille = settings.channel(target, "rest_nv") * 1000 // reference_nv if reference_nv else 0
-        rest_permille = min(rest_permille, 1000)
-        self._effort = effort.Effort(rest_permille)
+        self._effort = effort.Effort(rests[target])
         self._peak = Peak(settings, box, target)
         self._posture = Posture(settings, box)
-        self._balance = Balance(roles, settings, box)
+        self._balance = Balance(roles, rests, settings, box)
         self._fatigue = Fatigue(settings, box, target)
-        self._attention = Attention(settings, box, target, rest_permille)
+        self._attention = Attention(settings, box, target, rests[target])
         self._tops = array("h", bytes(2 * _SURE))  # of the muscle in the latest movements
         self._moves = 0  # that ended
         self._top = -1  # of the one under way; -1: the muscle was not seen
@@ -101,8 +101,9 @@ class Coach:
             self.usable = usable = usable & self._calibrated
         if usable >> self.target & 1:
             self._ask(out, usable, t_samples)
-        if self._last_t >= 0 and not (self._is_up or self.hold.in_hold):
-            if self.ends_set or t_samples - self._last_t > _SET_PAUSE:
+        if self._last_t >= 0 and (self.ends_set or t_samples - self._last_t > _SET_PAUSE):
+            # What goes on for long without being a hold, as rest does that is higher than it was, ends no later for it.
+            if not (self.hold.in_hold or (self._is_up and not self._is_long)):
                 self._end_set(t_samples)
 
     def _ask(self, out, usable, t_samples):
@@ -182,6 +183,8 @@ class Coach:
             self._moves += 1
         sure = found.confirmed
         if sure and self.scored:
+            if not self._by_motion:
+                self._attention.reps = self._attention.passive = 0  # the muscle told of the same ones
             self._by_motion += sure
             self._last_t = t_samples
             while sure:
