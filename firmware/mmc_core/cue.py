@@ -93,7 +93,7 @@ class CuePolicy:
         elif kind == event.EVENT_HOLD_END or kind == event.EVENT_REP_END:
             if kind == event.EVENT_HOLD_END or self._unit != event.EVENT_HOLD_START:
                 self._end_unit()
-        elif kind == event.EVENT_ACTIVATION_LOST:
+        elif kind == event.EVENT_ACTIVATION_LOST or kind == event.EVENT_PASSIVE:
             self._want(_ENGAGE, at)
         elif kind == event.EVENT_ACTIVATION_REGAINED:
             self._waiting &= ~(1 << _ENGAGE)

@@ -15,7 +15,6 @@ from small_int_proofs import (
     BIT,
     BYTE,
     COUNT,
-    CUE,
     LEVEL,
     RARE,
     SMALL,

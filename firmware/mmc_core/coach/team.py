@@ -56,6 +56,7 @@ class Coach:
             roles.append(role + 1 if role else ROLE_NONE)
         roles[target] = ROLE_TARGET
         self.scored = bool(self._calibrated >> target & 1)
+        self._holds = settings["holds"] == "on"
         self.hold = HoldDetector(settings)
         self.motion = Motion(facts.IMU_ACCEL_COUNTS_PER_G, facts.IMU_GYRO_COUNTS_PER_DPS)
         self._cycle = cycle.Cycle(self.motion)
@@ -101,7 +102,9 @@ class Coach:
             self.usable = usable = usable & self._calibrated
         if usable >> self.target & 1:
             self._ask(out, usable, t_samples)
-        if self._last_t >= 0 and (self.ends_set or t_samples - self._last_t > _SET_PAUSE):
+        if self._last_t < 0:
+            self.ends_set = False
+        elif self.ends_set or t_samples - self._last_t > _SET_PAUSE:
             # What goes on for long without being a hold, as rest does that is higher than it was, ends no later for it.
             if not (self.hold.in_hold or (self._is_up and not self._is_long)):
                 self._end_set(t_samples)
@@ -113,7 +116,7 @@ class Coach:
         is_moving = t_samples - self._sensor_t < _SENSOR_GONE and not self.motion.is_still
         # A limb that moves holds nothing yet; a hold that is on goes on.
         seen = 0 if is_moving and not self.hold.in_hold else envelope
-        if self.hold.step(seen, words[OUT_FAST], t_samples):
+        if self._holds and self.hold.step(seen, words[OUT_FAST], t_samples):
             self._take_hold()
         if self.hold.in_hold and t_samples == self._sensor_t:
             self._posture.step(self.motion.drift_deg10, self.motion.is_still, t_samples)
