@@ -129,7 +129,8 @@ def _coached(body: Body, config: Settings, words: list[list[list[int]]]) -> tupl
     coach = Coach(config, facts)
     cue = CuePolicy(config, coach.outbox)
     motor = _Motor()
-    haptic = Haptic(motor, config, facts, motor.note)
+    haptic = Haptic(motor, facts, motor.note)
+    haptic.configure(config)
     readings = None if body.imu is None else [array("h", row) for row in body.imu.tolist()]
     told: list[Told] = []
     busy: list[bool] = []

@@ -20,7 +20,6 @@ from mmc_device.shelf import Shelf
 _POWER_ON = const(1)  # the reset cause after which nobody knows how long the wearable was off
 _FRESH_S = const(28800)  # so old may a calibration be that was made before the last start
 _UNKNOWN_S = const(1)  # calibrated while the clock was not set
-_READ_MS = const(3000)  # in which a host comes to read what a calibration found
 _MOVED_SHARE = const(8)  # of 1 g: gravity on the axes moves by more when somebody takes the wearable
 _NO_ENERGY = const(2)
 
@@ -101,6 +100,7 @@ class Desk:
         now = reading[0] + reading[1]
         if self._before is not None and abs(now - self._before) > self.app.facts.IMU_ACCEL_COUNTS_PER_G // _MOVED_SHARE:
             self.gym.hear(gym.INPUT_STIR, now_ms)
+            now = None
         self._before = now
 
     # Calibration
@@ -131,7 +131,6 @@ class Desk:
             self._keep_references(calibration)
         self.save()
         self.app.enter(message.ACTIVITY_CHECKING if self.gym.state == gym.STATE_RENEW else message.ACTIVITY_IDLE)
-        self.app.wait_for_host(_READ_MS)
         self.app.starts_itself = is_good and self.gym.state != gym.STATE_RENEW
         let_go("mmc_device.calibrate")
         let_go("mmc_core.mains")
@@ -262,13 +261,6 @@ class Desk:
         except UsageError:
             return message.RESULT_RANGE
         return self.save()
-
-    def get_setting(self, index):
-        """Return (how many settings there are, value, key) of one of them, or None behind the last."""
-        names = tuple(settings.names())
-        if index >= len(names):
-            return None
-        return (len(names),) + settings.to_wire(names[index], self.config.settings[names[index]])
 
     def save(self):
         """Keep the settings, and take them over; a result code."""

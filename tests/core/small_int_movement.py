@@ -34,7 +34,8 @@ def effort_proof() -> Proof:
         "self.in_hold": BIT, "self._up": BIT, "self._turned": BIT, "self._too_long": BIT, "self.rep_start_t": EARLY,
         "self.rep_turn_t": EARLY, "self.rep_end_t": EARLY, "self.rep_peak_permille": LEVEL,
         "self.rep_rest_permille": LEVEL, "self._level": LEVEL_Q7, "self._low": LEVEL_Q7, "self._peak": LEVEL_Q7,
-        "self._top": LEVEL_Q7, "self._under": (0, 20), "self._high": BLOCKS, "self._rise_t": TIME, "self._begin_t": EARLY,
+        "self._top": LEVEL_Q7, "self._under": (0, 20), "self._high": BLOCKS, "self._rise_t": TIME,
+        "self._begin_t": EARLY,
         "self._run": SET_REPS, "self._like": LEVEL_Q7, "self._length": (0, 15000), "self._period": PERIOD,
         "self._last_end_t": EARLY,
     }  # fmt: skip

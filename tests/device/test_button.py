@@ -1,4 +1,4 @@
-"""The button: clicks are counted, a long press is one, contacts bounce; and the table of what they do has no dead end."""
+"""The button: clicks are counted, a long press is one, contacts bounce; the table of what they do has no dead end."""
 
 from __future__ import annotations
 
