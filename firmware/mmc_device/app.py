@@ -98,9 +98,13 @@ class App:
             while True:
                 self.tick(self._monotonic.now_ms(self._clock.ticks_ms()))
                 self._watchdog.feed()
-                self._clock.sleep_ms(_SLEEP_MS if self.desk and self.desk.is_asleep else BLOCK_MS)
+                self._clock.sleep_ms(self._pause_ms())
         finally:
             self.haptic.stop(self.now_ms)
+
+    def _pause_ms(self):
+        """Until the next tick. In a call of its own: what `run` looks at itself it keeps from being let go of."""
+        return _SLEEP_MS if self.desk and self.desk.is_asleep else BLOCK_MS
 
     def tick(self, now_ms):
         """Do everything once."""
