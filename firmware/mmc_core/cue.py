@@ -61,6 +61,7 @@ class CuePolicy:
         self._probe_every = settings["cue_probe_every"]
         self._fastest_dps = settings["cue_fastest_dps"]
         self._given = array("i", bytes(4 * settings["cue_max_per_min"]))
+        self.counts = True  # a tick for each repetition; not where ticks are a program's signals
         self._channels = bytearray(_RANKS)
         self._values = array("h", bytes(2 * _RANKS))
         self._thresholds = array("h", bytes(2 * _RANKS))
@@ -105,7 +106,7 @@ class CuePolicy:
                 self._want(_LEAK, at)
         elif kind == event.EVENT_DRIFT:
             self._want(_DRIFT, at)
-        elif kind == event.EVENT_REP:
+        elif kind == event.EVENT_REP and self.counts:
             self._want(_TICK, at)
         elif kind == event.EVENT_MILESTONE:
             self._want(_MILESTONE, at)

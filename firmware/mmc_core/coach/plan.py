@@ -50,11 +50,11 @@ class Plan:
         self._target = settings["target_channel"]
         self._tiring, self._losses = numbers[program.STOP_FATIGUE_PERMILLE], numbers[program.STOP_LOST_COUNT]
         self._is_led = self._mode > program.MODE_REPS
+        self.has_signals = self._is_led or len(self._beats) > 0
         self.units = self.in_band = 0  # of all sets
         self.command, self.set_is_over = event.CUE_NONE, False
         self.skips = False  # the wearer does not want to wait, or has had enough of the set
-        self._set, self._began = 0, -1  # the number of the set; when the hold under way began
-        self._draw = 1  # of the drill's random waits
+        self._set, self._began, self._draw = 0, -1, 1  # of the set; of the hold under way; of a drill's random waits
         self.phase, self._due, self._beat_t = RESTING, 0, _NEVER  # the first block begins the first set
 
     def _begin_set(self, t_samples):
