@@ -1,4 +1,4 @@
-"""A program on the wearable: sets, rests and signals as the file says, into the log, replayed to the same; and practice."""
+"""A program on the wearable: sets, rests, signals as the file says; logged, replayed to the same; and practice."""
 
 from __future__ import annotations
 
