@@ -54,8 +54,10 @@ def test_a_set_of_repetitions():
 
 
 def test_what_was_not_told_is_none():
-    (one,) = of(tell(tell(begin(), "hold_start", 1000, 400), "hold_end", 9000))
-    assert one.held_s == pytest.approx(8.0) and one.reps == 0 and not one.complete
+    holds = tell(tell(begin(), "hold_start", 1000, 400), "hold_end", 9000)
+    assert of(holds) == []  # without an end, and without repetitions, the hold says it all
+    (one,) = of(tell(holds, "set", 29_000, 0, 8))
+    assert (one.held_s, one.reps, one.complete, one.start_s, one.end_s) == (pytest.approx(8.0), 0, True, 1.0, 9.0)
     for name in (
         "by_motion by_effort mean_peak best_peak wanted_peak squeezed_pct passive engagement_pct isolation_pct "
         "cocontraction_pct sides_pct sides tiring_pct dug_in"

@@ -13,7 +13,7 @@ from statistics import fmean, median
 
 from mmc_core import program
 from mmc_core.errors import FormatError
-from mmc_host.analysis.scoring import Band, target_band
+from mmc_host.analysis.scoring import Band, target_band, target_channel
 from mmc_host.columns import Session
 from mmc_host.programs.keys import applies_in, number_keys
 from mmc_host.units import printable
@@ -54,7 +54,8 @@ class Course:
     end, also early. finished: the device said that the program was over. units: repetitions, holds or contractions
     that were done, as last told. in_band_pct: share of them in the target band; None: not told, or there is no band.
     band: that in force. shift_pct: by how much practice had moved it up; streak: sessions in a row, before this one,
-    that mastered it. tighten, relax: of a drill; None: no signals. levels: of a led test, in order.
+    that mastered it. unit: of band and levels. tighten, relax: of a drill; None: no signals. levels: of a led test, in
+    order.
     """
 
     slot: int
@@ -69,6 +70,7 @@ class Course:
     band: Band | None
     shift_pct: int
     streak: int
+    unit: str
     tighten: Answers | None
     relax: Answers | None
     levels: tuple[Level, ...]
@@ -96,6 +98,7 @@ def course(session: Session) -> Course | None:
         problem = str(error)
     moves = [event for event in session.events if event.kind == "plan"]
     band = [event for event in session.events if event.kind == "band"]
+    target = target_channel(session)
     has_band = mode is not None and applies_in("target_low_pct", mode)
     return Course(
         slot=plan.slot,
@@ -110,6 +113,7 @@ def course(session: Session) -> Course | None:
         band=target_band(session) if has_band else None,
         shift_pct=plan.shift_pct,
         streak=plan.streak,
+        unit="unknown" if target is None else session.channels[target].unit,
         tighten=_answers(session, "tighten"),
         relax=_answers(session, "relax"),
         levels=tuple(

@@ -115,7 +115,10 @@ def _is_afterword(event: Event) -> bool:
 
 
 def _counts(events: Sequence[Event]) -> bool:
-    return any(event.kind in ("rep", "hold_start") or (event.kind == "set" and event.value > 0) for event in events)
+    """Whether it is a set: it has repetitions, or the device told its end and there were holds."""
+    kinds = {event.kind for event in events}
+    reps = any(event.kind == "set" and event.value > 0 for event in events)
+    return "rep" in kinds or reps or {"set", "hold_start"} <= kinds
 
 
 def _sum_up(session: Session, target: int, events: Sequence[Event]) -> TrainingSet:
