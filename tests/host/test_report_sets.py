@@ -82,7 +82,7 @@ def test_holds_beside_repetitions_are_told_too():
     builder = curls(program="")
     builder.event(event.EVENT_HOLD_START, 60_000).event(event.EVENT_HOLD_END, 70_000, reason=event.REASON_LEAVE)
     text = page_of(builder).text
-    assert "You did 9 repetitions in 2 sets." in text and "You also held once, 10.0 s in all." in text
+    assert "You did 9 repetitions in 2 sets." in text and "The wearable also counted 1 hold, 10.0 s in all." in text
     assert "Each hold" in text and "Each set" in text
 
 

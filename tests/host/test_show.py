@@ -63,7 +63,7 @@ def test_a_sense_test_says_how_well_the_muscle_is_felt(tmp_path):
     for asked, held in ((300, 420), (500, 530), (700, 610)):
         builder.event(event.EVENT_LEVEL, value=held, threshold=asked)
     lines = shown(tmp_path, builder)
-    at = lines.index("Program sense test (sense test): 0 of 1 set done.")
+    at = lines.index("Program sense test: 0 of 1 set done.")
     assert lines[at + 1].startswith("How well you feel the muscle: what you held was off by 8 percentage points")
     assert [line.split("  ")[0] for line in lines[at + 3 : at + 7]] == ["asked for", "30 %MVC", "50 %MVC", "70 %MVC"]
     assert [line.split("  ")[-1].strip() for line in lines[at + 4 : at + 7]] == ["+12 points", "+3 points", "-9 points"]

@@ -9,7 +9,6 @@ from __future__ import annotations
 from mmc_host.analysis.program import Answers, Course
 from mmc_host.report.wording import DASH, NARROW, count, level, percent, times, unit
 
-LED = ("contract_relax", "sense", "mvc", "rest")  # modes in which the wearable says when
 LEVEL_HEADINGS = ("Asked for", "Held", "Off by")
 _MODES = {
     "hold": "holds",
@@ -39,7 +38,7 @@ def headline(course: Course) -> str | None:
 
 
 def sentences(course: Course) -> list[str]:
-    """All there is to say."""
+    """All there is to say; the first one names the program."""
     if course.problem:
         found = [
             f"The program in place {course.slot} can't be read ({course.problem}); "
@@ -47,9 +46,10 @@ def sentences(course: Course) -> list[str]:
         ]
     else:
         mode = _MODES.get(course.mode or "", course.mode)
+        mode = "" if mode == course.name else f" ({mode})"
         done = f"{course.sets_done} of {count(course.sets_planned or 0, 'set')} done"
         over = ", and the program is over" if course.finished else ""
-        found = [f"Program {course.name} ({mode}): {done}{over}."]
+        found = [f"Program {course.name}{mode}: {done}{over}."]
     if course.units:
         found.append(band_share(course) or f"It had {_units(course)}.")
     if course.shift_pct and course.band is not None:

@@ -80,7 +80,7 @@ def summarise(
         return _uncalibrated(session, channel, answer, look)
     led = None if course is None else program_words.headline(course)
     if course is not None and led is not None:
-        return Summary(led, tuple(program_words.sentences(course)), tuple(_led_figures(course)), look)
+        return Summary(led, tuple(program_words.sentences(course)[1:]), tuple(_led_figures(course)), look)
     if any(one.reps for one in sets):
         return _with_reps(session, channel, holds, sets, course, look)
     if not holds:
@@ -154,7 +154,7 @@ def _with_reps(
         sentences.insert(1, in_band)
     held_s = sum(hold.duration_s for hold in holds)
     if holds:
-        sentences.append(f"You also held {times(len(holds))}, {length(held_s)} in all.")
+        sentences.append(f"The wearable also counted {count(len(holds), 'hold')}, {length(held_s)} in all.")
     figures = [
         Figure("Repetitions", str(reps), f"in {count(len(of_reps), 'set')}"),
         Figure("Mean peak", level(set_words.mean_peak(sets), channel.unit), "at the top of a repetition"),
