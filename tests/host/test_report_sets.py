@@ -60,6 +60,16 @@ def test_not_today_comes_first_of_all_to_look_at():
     assert "Worth a look Before the session you answered that there was pain, or no energy; the wearable" in text
 
 
+def test_a_muscle_that_has_recovered_shows_no_signs_of_tiring():
+    builder = begin()
+    for number in (1, 2, 3):
+        builder.event(event.EVENT_REP, 9000, 0, number)
+    builder.event(event.EVENT_TIRING, 9000, 0, 130, 120, event.REASON_FATIGUE)
+    builder.event(event.EVENT_TIRING, 9500, 0, -20, 0, event.REASON_RECOVERY).event(event.EVENT_SET, 29_000, 0, 3)
+    text = page_of(builder.level(2.0, 50, 0, 0, 0).end()).text
+    assert "signs of tiring" not in text and "You did 3 repetitions in 1 set." in text
+
+
 def test_answers_marks_and_an_idle_end():
     page = page_of(curls(end=4))
     assert "The session ended by itself, because nothing happened any more." in page.text

@@ -128,7 +128,7 @@ def sentences(sets: Sequence[TrainingSet], name: str) -> list[str]:
     deeper = [number for number, one in of_reps if one.dug_in]
     if deeper:
         found.append(f"You dug in: the last repetition of {_where(deeper)} went deeper than the others.")
-    tired = [(one.tiring_pct, number) for number, one in enumerate(sets, 1) if one.tiring_pct]
+    tired = [(one.tiring_pct or 0.0, number) for number, one in enumerate(sets, 1) if (one.tiring_pct or 0.0) > 0]
     if tired:
         most, number = max(tired)
         found.append(
