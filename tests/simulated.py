@@ -138,16 +138,18 @@ class Simulated:
 
     def pull(self, session: int) -> bytes:
         """All bytes of a session, as the line gives them."""
-        data = b""
-        while True:
+        data, before = b"", -1
+        while len(data) > before:
+            before = len(data)
             self.console.send(self.client.request(message.READ, (session, len(data), 1 << 16), 0))
-            for _ in range(400):
+            is_over = False
+            while not is_over:
                 self.run(10)
                 for _, (_, offset, piece) in self.client.receive(self.console.take()):
                     assert offset == len(data)
-                    if not piece:
-                        return data
+                    is_over = not piece
                     data += piece
+        return data
 
 
 def records(data: bytes) -> list[tuple[int, tuple, object]]:

@@ -3,7 +3,8 @@
 
 In:     nothing but this tree; the two MicroPythons where they are there
 Out:    tables; `build/bench.json`, whose keys CONTRIBUTING documents
-Others: `--minutes N` of simulated workout (default 10)
+Others: `--minutes N` of simulated workout (default 10); `--truths N` of every kind of event (default 8, see
+        bench_events.py); the curves of those as `build/events.svg`
 
 Times are medians; they hold for one machine at one time, so compare ratios from one run. No test asserts a time.
 """
@@ -24,6 +25,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import bench_events
 import c_kernel
 import get_micropython
 import heap
@@ -438,6 +440,7 @@ def main() -> int:
     """Measure everything, print it, write it."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--minutes", type=int, default=10, help="minutes of simulated workout")
+    parser.add_argument("--truths", type=int, default=bench_events.FEW_TRUTHS, help="of every kind of event, at least")
     arguments = parser.parse_args()
     mpy32, reason = get_micropython.find()
     mpy64 = firmware.micropython()
@@ -449,7 +452,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         tree = firmware.stage(Path(folder))
         found = {
-            "version": 2,
+            "version": 3,
             "kernel_ns_per_sample_channel": bench_kernel(tree, interpreters),
             "peers": bench_peers(tree, interpreters),
             "replay": bench_replay(),
@@ -462,6 +465,9 @@ def main() -> int:
         found["heap"] = heap.measure(Path(mpy32), 30)
     for name, value in found.items():
         show(name, value)
+    found["events"] = bench_events.measure(arguments.truths)
+    print(bench_events.table(found["events"]))
+    print(f"wrote {bench_events.draw(found['events']).relative_to(ROOT)}")
     target = ROOT / "build" / "bench.json"
     target.parent.mkdir(exist_ok=True)
     target.write_text(json.dumps(found, indent=1))

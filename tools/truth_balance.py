@@ -111,7 +111,7 @@ def settings(working: int = GRID["working"][0]) -> Settings:
 def decide(pair: Pair, working: int = GRID["working"][0]) -> Verdict:
     """Show a pair to the device, as one unit: left is the target, right its mirror."""
     outbox = Outbox()
-    device = balance.Balance((balance.ROLE_TARGET, balance.ROLE_MIRROR), settings(working), outbox)
+    device = balance.Balance((balance.ROLE_TARGET, balance.ROLE_MIRROR), (0, 0), settings(working), outbox)
     out = [[0] * (chain.OUT_ENVELOPE + 1) for _ in range(2)]
     patterns: list[int] = []
     t_samples = 0

@@ -126,7 +126,8 @@ def play(
     found = _Replay(kernel, counts)
     seen: Any = SimpleNamespace(channels=kernel.channels, out=kernel.out, process=_take_no_part)
     pipeline.kernel = seen
-    haptic = Haptic(SimpleNamespace(on=_take_no_part, off=_take_no_part), config, facts, _take_no_part)
+    haptic = Haptic(SimpleNamespace(on=_take_no_part, off=_take_no_part), facts, _take_no_part)
+    haptic.configure(config)
     events: list[Told] = []
     cues: list[tuple[int, int]] = []
     nothing = array("h", bytes(2 * BLOCK_SAMPLES * kernel.channels))

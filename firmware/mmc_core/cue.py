@@ -61,6 +61,7 @@ class CuePolicy:
         self._probe_every = settings["cue_probe_every"]
         self._fastest_dps = settings["cue_fastest_dps"]
         self._given = array("i", bytes(4 * settings["cue_max_per_min"]))
+        self.counts = True  # a tick for each repetition; not where ticks are a program's signals
         self._channels = bytearray(_RANKS)
         self._values = array("h", bytes(2 * _RANKS))
         self._thresholds = array("h", bytes(2 * _RANKS))
@@ -93,7 +94,7 @@ class CuePolicy:
         elif kind == event.EVENT_HOLD_END or kind == event.EVENT_REP_END:
             if kind == event.EVENT_HOLD_END or self._unit != event.EVENT_HOLD_START:
                 self._end_unit()
-        elif kind == event.EVENT_ACTIVATION_LOST:
+        elif kind == event.EVENT_ACTIVATION_LOST or kind == event.EVENT_PASSIVE:
             self._want(_ENGAGE, at)
         elif kind == event.EVENT_ACTIVATION_REGAINED:
             self._waiting &= ~(1 << _ENGAGE)
@@ -105,7 +106,7 @@ class CuePolicy:
                 self._want(_LEAK, at)
         elif kind == event.EVENT_DRIFT:
             self._want(_DRIFT, at)
-        elif kind == event.EVENT_REP:
+        elif kind == event.EVENT_REP and self.counts:
             self._want(_TICK, at)
         elif kind == event.EVENT_MILESTONE:
             self._want(_MILESTONE, at)

@@ -42,6 +42,7 @@ class Pipeline:
         self.coach = Coach(config, facts)
         self.plan = Plan(numbers, config, self.coach.outbox) if numbers else None
         self.cue = CuePolicy(config, self.coach.outbox)
+        self.cue.counts = self.plan is None or not self.plan.has_signals
         self.cues = 0
         self._raw = config["log_mode"] == "raw"
         self._imu = None

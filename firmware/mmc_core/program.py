@@ -202,6 +202,7 @@ class Program:
             config.restore("ch{}_role".format(channel), word)
         for place, name in zip(_AS_THEY_ARE, _NAMES.split()):
             config.restore(name, numbers[place])
+        config.restore("holds", "off" if numbers[MODE] == MODE_REPS else "on")
         config.restore("cue_fade", "on" if numbers[CUE_FADE] else "off")
         for pattern, name in zip(_CUE_BITS, _CUE_NAMES.split()):
             config.restore("cue_" + name, "on" if numbers[CUES] >> pattern & 1 else "off")

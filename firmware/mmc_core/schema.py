@@ -30,6 +30,8 @@ SCHEMA = (
     # lower edge of the target band, percent of the reference; the report counts time inside the band
     "\ntarget_high_pct|1..200|75"
     # upper edge of the target band, percent of the reference
+    "\nholds|off,on|on"
+    # watch for holds; a program of repetitions switches it off, because a slow repetition looks like one
     "\nhold_enter_pct|5..100|20"
     # a hold begins when the target muscle goes over this, percent of the reference
     "\nhold_keep_pct|2..100|10"

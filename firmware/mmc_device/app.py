@@ -36,7 +36,6 @@ from mmc_device.wear import Wear
 VERSION = "0.1.0"
 
 _SLEEP_MS = const(200)
-_QUIET_LINE_MS = const(1000)  # before a session begins by itself
 _AFTER_PROGRAM_MS = const(30000)  # a session whose program is over ends after so long without a movement
 # fmt: off
 _AT_THE_DESK = (
@@ -86,7 +85,6 @@ class App:
         self._came_to = None  # units of the program, and how many were in its band
         self.cues = 0  # of the session before
         self._marks = 0
-        self._asked_ms = -_QUIET_LINE_MS  # when a host last wanted the desk
         self.activity = message.ACTIVITY_PREPARING
         self._folder = board.folder
         self.next = None  # of a session: settings in force and program's numbers; between two: a calibration to begin
@@ -100,9 +98,13 @@ class App:
             while True:
                 self.tick(self._monotonic.now_ms(self._clock.ticks_ms()))
                 self._watchdog.feed()
-                self._clock.sleep_ms(_SLEEP_MS if self.desk and self.desk.is_asleep else BLOCK_MS)
+                self._clock.sleep_ms(self._pause_ms())
         finally:
             self.haptic.stop(self.now_ms)
+
+    def _pause_ms(self):
+        """Until the next tick. In a call of its own: what `run` looks at itself it keeps from being let go of."""
+        return _SLEEP_MS if self.desk and self.desk.is_asleep else BLOCK_MS
 
     def tick(self, now_ms):
         """Do everything once."""
@@ -270,8 +272,7 @@ class App:
                 self.desk.gym.hear(INPUT_FAILED, self.now_ms)
             return
         if self.activity <= message.ACTIVITY_IDLE and self._prepare_flash():
-            is_quiet = self.haptic.is_quiet(self.now_ms) and self.now_ms - self._asked_ms >= _QUIET_LINE_MS
-            if self.starts_itself and is_quiet:
+            if self.starts_itself and self.haptic.is_quiet(self.now_ms):
                 self.starts_itself = False
                 autostart = self.desk.config.settings["autostart"]
                 if autostart == "always" or (autostart == "on" and self.desk.is_scored):
@@ -294,10 +295,6 @@ class App:
     def begin_soon(self):
         """Begin a session once the desk is through with what it is doing: then nothing of it is in use."""
         self._begins = True
-
-    def wait_for_host(self, longer_ms):
-        """A host reads or changes what a session lets go of, or is about to: no session begins by itself meanwhile."""
-        self._asked_ms = max(self._asked_ms, self.now_ms + longer_ms)
 
     def stir(self):
         """Somebody is there."""
@@ -331,7 +328,6 @@ class App:
 
     def at_rest(self):
         """The desk, or None while it must not be disturbed."""
-        self.wait_for_host(0)
         return self.desk if self.activity <= message.ACTIVITY_IDLE else None
 
 

@@ -120,7 +120,7 @@ class Roll:
         self._all = channels
         self.asked = -1
         self.answer = -1
-        self._blocks = self._run = 0
+        self._blocks = self._run = self._quiet = 0
         self._last = -1
 
     def next(self):
@@ -128,7 +128,7 @@ class Roll:
         self.asked += 1
         while self.asked < 8 and not self._left >> self.asked & 1:
             self.asked += 1
-        self._blocks = self._run = 0
+        self._blocks = self._run = self._quiet = 0
         self.answer = -1
         return self.asked < 8
 
@@ -146,7 +146,11 @@ class Roll:
             level = out[channel][OUT_ENVELOPE]
             if self._all >> channel & 1 and level > best_level:
                 best, best_level = channel, level
-        self._run = self._run + 1 if best >= 0 and best == self._last else 0
+        if best < 0:
+            self._quiet += 1
+        # Whoever still lets go of the muscle before does not answer.
+        is_answer = best >= 0 and best == self._last and self._quiet >= _ANSWER_BLOCKS
+        self._run = self._run + 1 if is_answer else 0
         self._last = best
         if self._run >= _ANSWER_BLOCKS:
             self.answer = best

@@ -20,7 +20,6 @@ from mmc_device.shelf import Shelf
 _POWER_ON = const(1)  # the reset cause after which nobody knows how long the wearable was off
 _FRESH_S = const(28800)  # so old may a calibration be that was made before the last start
 _UNKNOWN_S = const(1)  # calibrated while the clock was not set
-_READ_MS = const(3000)  # in which a host comes to read what a calibration found
 _MOVED_SHARE = const(8)  # of 1 g: gravity on the axes moves by more when somebody takes the wearable
 _NO_ENERGY = const(2)
 
@@ -101,6 +100,7 @@ class Desk:
         now = reading[0] + reading[1]
         if self._before is not None and abs(now - self._before) > self.app.facts.IMU_ACCEL_COUNTS_PER_G // _MOVED_SHARE:
             self.gym.hear(gym.INPUT_STIR, now_ms)
+            now = None
         self._before = now
 
     # Calibration
@@ -131,7 +131,6 @@ class Desk:
             self._keep_references(calibration)
         self.save()
         self.app.enter(message.ACTIVITY_CHECKING if self.gym.state == gym.STATE_RENEW else message.ACTIVITY_IDLE)
-        self.app.wait_for_host(_READ_MS)
         self.app.starts_itself = is_good and self.gym.state != gym.STATE_RENEW
         let_go("mmc_device.calibrate")
         let_go("mmc_core.mains")
@@ -142,7 +141,9 @@ class Desk:
         kind = "mvc" if calibration.kind == message.CALIBRATE_MAXIMUM else "ref"
         for channel in range(facts.EMG_CHANNELS):
             key = "ch{}_".format(channel)
-            if calibration.is_usable(channel):
+            # What has no reference yet gets none by the way: nobody said that its muscle is to be tightened.
+            is_new = calibration.kind == message.CALIBRATE_RENEW and config[key + "reference_kind"] == "none"
+            if calibration.is_usable(channel) and not is_new:
                 config.put(key + "reference_nv", to_nanovolt(calibration.reference_q3[channel], facts))
                 config.put(key + "rest_nv", to_nanovolt(calibration.rest_q3[channel], facts))
                 config.put(key + "calibrated_utc_s", self.app.utc_ms() // 1000 or _UNKNOWN_S)
@@ -190,7 +191,8 @@ class Desk:
             return
         self._contact = None
         wear, facts = app.wear, app.facts
-        wear.checked, wear.bad, wear.notes = 2, 0, []
+        wear.checked, wear.bad = 2, 0
+        wear.notes = [note for note in wear.notes if note[0] not in (event.EVENT_CONTACT, event.EVENT_ARTEFACT)]
         findings = []
         for channel in range(facts.EMG_CHANNELS):
             reason, value, artefact = contact.reasons[channel], contact.values[channel], contact.artefact_pct[channel]
@@ -259,13 +261,6 @@ class Desk:
         except UsageError:
             return message.RESULT_RANGE
         return self.save()
-
-    def get_setting(self, index):
-        """Return (how many settings there are, value, key) of one of them, or None behind the last."""
-        names = tuple(settings.names())
-        if index >= len(names):
-            return None
-        return (len(names),) + settings.to_wire(names[index], self.config.settings[names[index]])
 
     def save(self):
         """Keep the settings, and take them over; a result code."""

@@ -6,9 +6,9 @@ State: the protocol server; the stream that a READ began
 Cost:  at most INPUT_BYTES taken and one piece of a stream sent per tick
 Source: a stock console keeps 259 input bytes and drops the rest: the host sends one small frame and waits
 
-The app behind it offers: `version`, `facts`, `journal`, `wear`, status(), control(verb, argument),
-set_time(utc_ms), stir(), at_rest(). The second and third return a result code of message.py; the last the desk, which
-has put_setting(number, key), put_program(slot, data) and `shelf`, or None.
+The app behind it (orders.py) offers: `version`, `facts`, `journal`, `wear`, status(), control(verb, argument),
+set_time(utc_ms), get_setting(index), stir(), at_rest(). The second and third return a result code of message.py; the
+last the desk, which has put_setting(number, key), put_program(slot, data) and `shelf`, or None.
 """
 
 from mmc_core import message, record
@@ -121,10 +121,9 @@ class Link:
         return (self._app.set_time(utc_ms),)
 
     def _get_setting(self, index):
-        desk = self._app.at_rest()
-        found = desk.get_setting(index) if desk else None
+        found = self._app.get_setting(index)
         if found is None:
-            self._send(self._server.refuse_into(message.RESULT_UNKNOWN if desk else message.RESULT_BUSY))
+            self._send(self._server.refuse_into(message.RESULT_UNKNOWN))
         return found
 
     def _put_setting(self, number, key):

@@ -31,6 +31,15 @@ class Orders:
         """The desk, or None while it must not be disturbed."""
         return self._app.at_rest()
 
+    def get_setting(self, index):
+        """Return (how many settings there are, value, key) of one of them, or None behind the last."""
+        from mmc_core import settings  # a session lets go of it; asked in one, it stays until the next
+
+        names = tuple(settings.names())
+        if index >= len(names):
+            return None
+        return (len(names),) + settings.to_wire(names[index], settings.Settings(self.wear.values)[names[index]])
+
     def status(self):
         """The fields of a STATUS reply."""
         app, journal, wear = self._app, self.journal, self.wear

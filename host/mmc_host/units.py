@@ -38,6 +38,7 @@ EVENT_KINDS = _names("EVENT_")
 REASONS = _names("REASON_")
 CUES = _names("CUE_")
 FAULTS = _names("FAULT_")
+QUESTIONS = _names("QUESTION_")
 
 
 def printable(text: str) -> str:

@@ -110,16 +110,16 @@ def attention_proof() -> Proof:
     """What a set adds up is time of the session, no part of it twice: holds do not overlap, and neither do lapses."""
     since: Interval = (-1, TIME[1])
     fields: dict[str, Value] = {
-        "self._outbox": Ref("in.outbox"), "self._channel": CHANNEL, "self._passive_permille": (10, 500),
-        "self._reps": SET_REPS, "self._passive": SET_REPS, "self._hold_samples": TIME, "self._lapsed_samples": TIME,
+        "self._outbox": Ref("in.outbox"), "self._channel": CHANNEL, "self._passive_permille": (10, 1500),
+        "self.reps": SET_REPS, "self.passive": SET_REPS, "self._hold_samples": TIME, "self._lapsed_samples": TIME,
         "self._began": since, "self._lost": since, "self._cued": since,
     }  # fmt: skip
     rules = Rules(
         known={
-            "self._reps + 1": SET_REPS,
-            "self._reps - self._passive": SET_REPS,  # a passive repetition is a repetition
-            "1000 * (self._reps - self._passive) // self._reps": (0, 1000),
-            "self._passive + 1": SET_REPS,
+            "self.reps + 1": SET_REPS,
+            "self.reps - self.passive": SET_REPS,  # a passive repetition is a repetition
+            "1000 * (self.reps - self.passive) // self.reps": (0, 1000),
+            "self.passive + 1": SET_REPS,
             "self._hold_samples + max(0, t_samples - self._began)": TIME,
             "self._lapsed_samples + length": TIME,
         },
@@ -127,7 +127,7 @@ def attention_proof() -> Proof:
     )
     return Proof(
         attention, rules, Invariant(fields), given=setting_values(),
-        made=[("__init__", [Ref("in.settings"), Ref("in.outbox"), CHANNEL])],
+        made=[("__init__", [Ref("in.settings"), Ref("in.outbox"), CHANNEL, (0, 1000)])],
         calls=[
             [("hear", [BYTE, TIME])], [("hear_cue", [TIME])], [("end_rep", [LEVEL, TIME])],
             [("engagement_permille", [])], [("begin_set", [])],
@@ -160,7 +160,7 @@ def cue_proof(most: int) -> Proof:
         "self._last_t_samples": (-1000000, TIME[1]), "self._units": BLOCKS, "self._unit": (0, 8), "self._good": BIT,
         "self._left_out": (0, 3), "self._since": (0, 3), "self._at_fault": BIT, "self.is_probe": BIT,
         "self.channel": BYTE, "self.value": COUNT, "self.threshold": COUNT,
-        "self._command": COMMAND, "self._is_beat": BIT, "self.pulses": (0, 3),
+        "self._command": COMMAND, "self._is_beat": BIT, "self.counts": BIT, "self.pulses": (0, 3),
     }  # fmt: skip
     rules = Rules(
         # In no block do more than two units begin, a hold and a repetition, and either takes several blocks.

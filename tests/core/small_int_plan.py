@@ -31,6 +31,7 @@ def plan_proof(counts: Sequence[tuple[int, int]] = COUNTS) -> Proof:
         "self._reps": (0, 300), "self._hold": (0, 600_000), "self._relax": (0, 120_000), "self._rest": (0, 900_000),
         "self._levels": Words(()), "self._beats": Words(()), "self._low": (10, 2000), "self._high": (10, 2000),
         "self._target": CHANNEL, "self._tiring": (0, 1000), "self._losses": (0, 50), "self._is_led": BIT,
+        "self.has_signals": BIT,
         "self.units": SET_REPS, "self.in_band": SET_REPS, "self.command": COMMAND, "self.set_is_over": BIT,
         "self.skips": BIT, "self._set": (0, 20), "self._began": SINCE, "self._draw": (0, 65536), "self.phase": (0, 4),
         "self._due": (0, NEVER), "self._done": SET_REPS, "self._lost": (0, RARE), "self._is_tired": BIT,

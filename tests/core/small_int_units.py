@@ -46,7 +46,8 @@ def balance_fields(channels: int) -> dict[str, Value]:
     """Every role in every channel; that there is one target and one twin at most is what the cases say."""
     row = Words((LOOKS, SUM, SUM, SUM, (-1, 50), (250, 1500), (0, 4), (0, 1000)))
     return {
-        "self._roles": Words(((0, 5),) * channels), "self._outbox": Ref("in.outbox"), "self._working": (20, 1000),
+        "self._roles": Words(((0, 5),) * channels), "self._rests": Words(((0, 1000),) * channels),
+        "self._outbox": Ref("in.outbox"), "self._working": (20, 1000),
         "self._active": (50, 1000), "self._target": (0, channels - 1), "self._mirror": (0, channels - 1),
         "self._muscles": (1, channels), "self._rows": Words(tuple(Ref(f"row.{at}") for at in range(channels))),
         **{f"row.{at}": row for at in range(channels)}, "self.pattern": (0, 2), "self.engaged": (0, channels),
@@ -71,7 +72,7 @@ def balance_proof(channels: int) -> Proof:
         known={
             "row[_COUNT] + 1": LOOKS,
             "row[_OWN] + level": SUM, "row[_BESIDE] + target": SUM,
-            "row[_LEAST] + (level if level < target else target)": SUM,
+            "row[_LEAST] + min(level, target)": SUM,
             "own // count": LEVEL,
             "row[_RUN] + 1": (1, 50),  # a leak is told after 15 looks, a stabiliser after 50
             # What the proof of the pairs says.
@@ -181,11 +182,13 @@ def team_proof(channels: int) -> Proof:
         "self._effort.rep": (0, 4), "self._effort.confirmed": (0, 3), "self._effort.in_hold": BIT,
         "self._effort.rep_peak_permille": LEVEL, "self._effort.rep_rest_permille": LEVEL,
         "self._effort.rep_start_t": EARLY, "self._effort.rep_turn_t": EARLY, "self._effort.rep_end_t": EARLY,
-        "self._attention.engagement_permille": (-1, 1000),
+        "self._attention.engagement_permille": (-1, 1000), "self._attention.reps": SET_REPS,
+        "self._attention.passive": SET_REPS,
     }  # fmt: skip
     fields: dict[str, Value] = {
         "self.outbox": Ref("self.outbox"), **{f"self.{part}": Ref(f"self.{part}") for part in parts}, **others,
         "self.target": (0, channels - 1), "self._calibrated": (0, 2**channels - 1), "self.scored": BIT,
+        "self._holds": BIT,
         "self._tops": Words(((-1, LEVEL[1]),) * 3), "self._moves": SET_REPS, "self._top": (-1, LEVEL[1]),
         "self._sensor_t": EARLY, "self._hold_t": TIME, "self._is_up": BIT, "self._is_long": BIT,
         "self._reps": SET_REPS, "self._by_motion": SET_REPS, "self._by_effort": SET_REPS, "self._held": TIME,

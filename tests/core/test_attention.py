@@ -19,12 +19,12 @@ START, END, LOST, BACK = (
 class Watched:
     """An attention, and what it tells."""
 
-    def __init__(self, **changed: int) -> None:
+    def __init__(self, rest_permille: int = 0, **changed: int) -> None:
         config = settings.Settings()
         for name, value in changed.items():
             config.put(name, value)
         self.outbox = Outbox()
-        self.attention = Attention(config, self.outbox, 0)
+        self.attention = Attention(config, self.outbox, 0, rest_permille)
 
     def hold(self, *events: tuple[int, int]) -> list[tuple[int, int]]:
         for kind, t in events:
@@ -64,6 +64,13 @@ def test_passive_is_below_the_share(peak: int, is_passive: bool) -> None:
     box = watched.outbox
     told = [(box.kinds[i], box.values[i], box.thresholds[i]) for i in range(box.count)]
     assert told == [(event.EVENT_PASSIVE, peak, 80)] * is_passive
+
+
+@pytest.mark.parametrize(("rest_permille", "line"), [(0, 80), (53, 80), (54, 81), (100, 150), (1000, 1500)])
+def test_passive_is_what_does_not_stand_out_of_a_loud_rest(rest_permille: int, line: int) -> None:
+    watched = Watched(rest_permille, passive_pct=8)
+    assert watched.attention.end_rep(line - 1, 500) and not watched.attention.end_rep(line, 600)
+    assert watched.outbox.count == 1 and watched.outbox.thresholds[0] == line
 
 
 def test_engagement_of_a_set() -> None:

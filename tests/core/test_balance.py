@@ -33,9 +33,9 @@ Told = tuple[int, int, int, int, int, int]  # block, kind, channel, value, thres
 class Wearer:
     """Shows envelopes to a Balance, block by block, and keeps what it tells."""
 
-    def __init__(self, roles: Sequence[int], first: int = 0) -> None:
+    def __init__(self, roles: Sequence[int], first: int = 0, rests: Sequence[int] = (0, 0, 0, 0)) -> None:
         self.outbox = Outbox()
-        self.device = Balance(roles, Settings(), self.outbox)
+        self.device = Balance(roles, rests, Settings(), self.outbox)
         self.out = [[0] * (chain.OUT_ENVELOPE + 1) for _ in roles]
         self.block = first
         self.told: list[Told] = []

@@ -103,7 +103,7 @@ MUTANTS = [
     ("peak", "        self._sum = 0  # of the first peaks\n", ""),
     ("peak", "self.peak = max(self.peak, envelope)", "self.peak += envelope"),
     ("peak", "envelope * 100 >=", "envelope * 1000000 >="),
-    ("attention", "1000 * (self._reps", "1100 * (self._reps"),
+    ("attention", "1000 * (self.reps", "1100 * (self.reps"),
     ("attention", "if self._hold_samples >= 1000", "if self._hold_samples >= 999"),
     ("attention", "length = t_samples - self._lost", "length = t_samples + self._lost"),
     ("attention", "max(0, t_samples - self._began)", "max(1, t_samples - self._began)"),
@@ -352,7 +352,7 @@ def test_questions_of_the_coach_run_within_their_proofs(seed: int) -> None:
     config = any_settings(rng)
     outbox = watch("outbox").names["Outbox"]()
     peak = watch("peak").names["Peak"](config, outbox, rng.randrange(4))
-    attention = watch("attention").names["Attention"](config, outbox, rng.randrange(4))
+    attention = watch("attention").names["Attention"](config, outbox, rng.randrange(4), rng.randrange(1001))
     posture = watch("posture").names["Posture"](config, outbox)
     t_samples = rng.choice([10, 1_030_000_000])
     for envelope in levels(rng, 4095):

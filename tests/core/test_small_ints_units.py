@@ -67,7 +67,7 @@ def test_a_new_balance_is_within_its_invariant(others: list[int], at: int, twin:
     roles = [*others[:at], 1, *others[at:]]
     if twin and len(others) < 3:
         roles.append(5)
-    made = state_of(Balance(roles, any_settings(random.Random(seed)), None))
+    made = state_of(Balance(roles, [0, 1000, 5, 9][: len(roles)], any_settings(random.Random(seed)), None))
     made["self._outbox"] = Ref("in.outbox")
     assert PROOFS[f"balance of {len(roles)}"]().invariant.misses(made) == []
 
@@ -287,9 +287,10 @@ def run_units(rng: random.Random) -> None:
     """Their begin and end in any order."""
     config, outbox = any_settings(rng), Outbox()
     roles = rng.choice([[1, 2, 4, 5], [5, 3, 2, 1], [1, 5, 5, 2]])
-    made = watch("balance of 4").names["Balance"](roles, config, outbox)
+    rests = [rng.choice([0, 20, 1000]) for _ in roles]
+    made = watch("balance of 4").names["Balance"](roles, rests, config, outbox)
     tiring = watch("fatigue").names["Fatigue"](config, outbox, 0)
-    balances, compare = made.step, watch("pairs of balance").names["Balance"]([1, 5], config, outbox)._compare
+    balances, compare = made.step, watch("pairs of balance").names["Balance"]([1, 5], [0, 0], config, outbox)._compare
     shown = [levels(rng, 4095, 1200) for _ in roles]
     for *four, t_samples in zip(*shown, times(rng), strict=False):
         outbox.clear()
@@ -368,7 +369,7 @@ def test_every_lemma_on_sets_is_watched() -> None:
 
 def test_the_longest_unit_runs_within_its_proof() -> None:
     """Full scale for longer than is looked at; then every sum is at its end."""
-    made = watch("balance of 2").names["Balance"]([1, 4], settings.Settings(), Outbox())
+    made = watch("balance of 2").names["Balance"]([1, 4], [0, 0], settings.Settings(), Outbox())
     words = [0] * onset.ALL_WORDS
     words[chain.OUT_ENVELOPE] = 4095
     made.begin(0)

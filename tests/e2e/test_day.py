@@ -57,7 +57,7 @@ def test_calibrate_train_pull_report(tmp_path, mpy):
         reference_nv = device.settings()["ch0_reference_nv"]
         # A pull while the session runs brings a prefix and moves nothing twice.
         with Store(tmp_path / "store") as store:
-            device.wait_until(lambda s: s.activity == 2 and s.session == 1, TIMEOUT_S, "begin a session")
+            device.wait_until(lambda s: s.recording and s.session == 1, TIMEOUT_S, "begin a session")
             first = pull(device, store)
             assert [one.outcome for one in first] == ["recording"]
             simulator.wait_for("script done", TIMEOUT_S)

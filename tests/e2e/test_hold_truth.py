@@ -117,7 +117,8 @@ def test_a_replayed_pipeline_is_the_device_with_its_motor() -> None:
     played = truth_coach.play(counts, config)
     facts = SimpleNamespace(**{**truth_coach.FACTS, "EMG_CHANNELS": 2})
     pipeline = Pipeline(config, facts)
-    haptic = Haptic(SimpleNamespace(on=lambda _: None, off=lambda: None), config, facts, lambda *_: None)
+    haptic = Haptic(SimpleNamespace(on=lambda _: None, off=lambda: None), facts, lambda *_: None)
+    haptic.configure(config)
     log: list[tuple[int, ...]] = []
     cues: list[tuple[int, int]] = []
 

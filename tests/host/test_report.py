@@ -10,6 +10,7 @@ from host.session_builder import SessionBuilder
 from mmc_core import event
 from mmc_host import session
 from mmc_host.analysis.hold import holds
+from mmc_host.analysis.sets import sets
 from mmc_host.columns import LOOK_AHEAD_SITE, RECORDING_SITE
 from mmc_host.report import render
 from mmc_host.report.chart import chart_data
@@ -144,7 +145,7 @@ def test_without_a_reference_it_is_microvolt_and_nothing_is_scored():
 def test_chart_holds_what_happened():
     s = make(gap=True)
     chart = chart_of(Page(render(s)))
-    assert chart == json.loads(json.dumps(chart_data(s, holds(s))))
+    assert chart == json.loads(json.dumps(chart_data(s, holds(s), sets(s))))
     assert chart["band"] == [30.0, 60.0] and chart["holds"] == [[2.0, 10.25]] and chart["cues"] == [5.0]
     assert chart["motor"] == [[6.05, 6.15]]
     assert chart["gaps"] == [[6.2, 6.45, "sampler overrun"]]
@@ -163,7 +164,7 @@ def test_target_muscle_is_drawn_first():
     s = session.decode(
         builder.setting("target_low_pct", 30).setting("target_high_pct", 60).level(1.0, 100, 200).bytes()
     )
-    chart = chart_data(s, [])
+    chart = chart_data(s, [], [])
     assert [c["label"] for c in chart["channels"]] == ["soleus, right", "biceps brachii, right"]
     assert chart["channels"][0]["values"][0] == 20.0 and chart["channels"][0]["target"]
 
@@ -210,7 +211,7 @@ def test_bad_signal_is_worth_a_look():
     builder = SessionBuilder().header().channel().setting("target_low_pct", 30).setting("target_high_pct", 60)
     s = session.decode(builder.level(4.0, 20).features([(400,)] * 8, quality=2).end().bytes())
     text = Page(render(s)).text
-    assert "No hold in this session." in text
+    assert "No hold and no repetition in this session." in text
     assert "The signal of the biceps brachii was clipped or flat for about 0.4 s" in text
 
 

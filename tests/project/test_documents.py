@@ -217,7 +217,8 @@ def test_keys_of_the_truth_are_described() -> None:
 
 
 def test_keys_of_the_bench_are_made() -> None:
-    code = "".join(text_of(ROOT / "tools" / name) for name in ("bench.py", "heap.py", "truth_coach.py"))
+    tools = ("bench.py", "bench_events.py", "heap.py", "truth_coach.py")
+    code = "".join(text_of(ROOT / "tools" / name) for name in tools)
     keys = {part for key in described_keys("build/bench.json") for part in key.split(".")}
     keys -= {"build/bench", "json", "mmc-host --help", "block_10", "block_64"}  # the last two are put together
     assert {key for key in keys if f'"{key}"' not in code and f'"{key}":' not in code} == set()

@@ -2,10 +2,11 @@
 
 In:    the events of hold and repetition as they are told, each repetition's peak of the target (permille); cues
 Out:   EVENT_PASSIVE, EVENT_LAPSE (value: how long, ms), EVENT_RESPONSE (from a cue to the muscle's answer, ms);
-       `engagement_permille`, from 0 to 1000, over the set
+       `engagement_permille`, from 0 to 1000, over the set; `reps` and `passive` are its repetitions so far
 State: the lapse and the cue under way; repetitions and hold time, and how much of them was with the muscle
 Cost:  nothing allocated
-Source: passive: motion without the target muscle, the wearer goes through the motions; a share of the reference tells
+Source: passive: motion without the target muscle, the wearer goes through the motions; a share of the reference tells,
+       or, where noise is louder than that, one and a half times the rest: its envelope's peaks stay below
 
 Engagement is the share of repetitions that were not passive and of the time in holds that was not lapsed; with both,
 the mean of the two.
@@ -20,15 +21,16 @@ _LONGEST_RESPONSE = const(5000)  # samples: a muscle that comes back later did n
 class Attention:
     """Watches one muscle."""
 
-    def __init__(self, settings, outbox, channel):
+    def __init__(self, settings, outbox, channel, rest_permille):
+        """rest_permille: the muscle's level at rest; 0: not known."""
         self._outbox = outbox
         self._channel = channel
-        self._passive_permille = 10 * settings["passive_pct"]
+        self._passive_permille = max(10 * settings["passive_pct"], rest_permille * 3 >> 1)
         self.begin_set()
 
     def begin_set(self):
         """Forget the last set."""
-        self._reps = self._passive = 0
+        self.reps = self.passive = 0
         self._hold_samples = self._lapsed_samples = 0  # at most a set's length
         self._began = -1  # of the hold under way, -1: none
         self._lost = -1  # of the lapse under way
@@ -63,11 +65,11 @@ class Attention:
         self._lost = -1
 
     def end_rep(self, peak, t_samples):
-        """A repetition ended: passive if the muscle's peak in it was below `passive_pct`; returns that."""
-        self._reps += 1
+        """A repetition ended: passive if the muscle's peak in it was below what counts; returns that."""
+        self.reps += 1
         if peak >= self._passive_permille:
             return False
-        self._passive += 1
+        self.passive += 1
         self._outbox.tell(
             event.EVENT_PASSIVE, self._channel, peak, self._passive_permille, event.REASON_BELOW, t_samples
         )
@@ -79,7 +81,7 @@ class Attention:
     @property
     def engagement_permille(self):
         """Over the set; -1: there was neither a hold nor a repetition."""
-        reps = 1000 * (self._reps - self._passive) // self._reps if self._reps else -1
+        reps = 1000 * (self.reps - self.passive) // self.reps if self.reps else -1
         held = -1
         if self._hold_samples >= 1000:
             held = max(0, 1000 - self._lapsed_samples // (self._hold_samples // 1000))

@@ -9,17 +9,16 @@ Cost:  nothing allocated; every other block about 50 operations per channel; all
 Source: co-contraction: Falconer & Winter 1985; sides: Robinson 1987; no limit is more than a convention
 
 A look every 20 ms is enough: the envelope holds nothing above 10 Hz. Looks at which the target or the other channel
-can't be used are left out, and what had less than half of the unit's looks is not told. All values are permille. With
-T, H, S, A, M the envelopes of target, helpers, stabilisers, antagonist and mirror (the same muscle on the other side):
+can't be used are left out; what had less than half of the unit's looks is not told. All values are permille. Powers of
+muscle and noise add up: of an envelope E over a rest R counts E - R^2 / E, within 0.3 R of the root of E^2 - R^2. Of
+target, helpers, stabilisers, antagonist and mirror (the same muscle on the other side) T, H, S, A, M count so:
   isolation      mean T / (mean T + mean H + mean S + mean A)
-  co-contraction 2 sum min(T, A) / sum (T + A): an overlap index, driven by amplitude; it says how much of the work is
-                 done by both at a time, not whether their shapes are alike
-  sides          (sum T - sum M) / (sum T + sum M), above 0: the target does more; five times Robinson's index, which is
-                 in percent of the mean of both. Where the sides do not work together it is over the cycle from the end
-                 of the last unit to the end of this one, or over a long unit alone; else it is not told
-  pattern        mean (T M) / (mean T * mean M) while a side works: 0 if they never work at the same time, 1 if they
-                 know nothing of each other or stand still together
-Robinson's 15 % are 75 here.
+  co-contraction 2 sum min(T, A) / sum (T + A): how much of the work is done by both at a time, not whether their
+                 shapes are alike
+  sides          (sum T - sum M) / (sum T + sum M), above 0: the target does more; Robinson's 15 % of the mean are 75.
+                 Where the sides do not work together it is over the cycle from the end of the last unit to the end of
+                 this one, or over a long unit alone; else it is not told
+  pattern        mean (T M) / (mean T * mean M) while a side works: 0 if they take turns, 1 by chance or standing still
 """
 
 from array import array
@@ -75,10 +74,11 @@ _USUAL = const(7)  # its habit, against the target
 
 
 class Balance:
-    """Compares the muscles of a unit; `roles` has one per channel."""
+    """Compares the muscles of a unit; `roles` and `rests` (permille, 0: not known) have one per channel."""
 
-    def __init__(self, roles, settings, outbox):
-        self._roles = roles = list(roles)
+    def __init__(self, roles, rests, settings, outbox):
+        self._roles = roles
+        self._rests = rests
         self._outbox = outbox
         self._working = settings["hold_leave_pct"] * 10  # a muscle below has let go
         self._active = settings["hold_enter_pct"] * 10
@@ -130,19 +130,21 @@ class Balance:
         at = self._target
         if not usable >> at & 1:
             return
-        target = out[at][OUT_ENVELOPE]
-        at = len(self._roles)
-        while at:
-            at -= 1
+        target = self._work(out, at)
+        for at in range(len(self._roles)):
             if usable >> at & 1 and self._roles[at]:
-                self._look(at, out[at][OUT_ENVELOPE], target, t_samples)
+                self._look(at, self._work(out, at), target, t_samples)
+
+    def _work(self, out, channel):
+        level, rest = out[channel][OUT_ENVELOPE], self._rests[channel]
+        return max(0, level - rest * rest // (level + 1))
 
     def _look(self, channel, level, target, t_samples):
         row = self._rows[channel]
         row[_COUNT] += 1
         row[_OWN] += level
         row[_BESIDE] += target
-        row[_LEAST] += level if level < target else target
+        row[_LEAST] += min(level, target)
         role = self._roles[channel]
         if role > ROLE_STABILISER:
             if channel == self._mirror and t_samples % _PAIR_SAMPLES < _LOOK_SAMPLES:
@@ -150,9 +152,7 @@ class Balance:
             return
         if role == ROLE_TARGET or row[_RUN] < 0 or not self.in_unit:
             return
-        line = target * row[_LINE] // 1000
-        if line < self._working:
-            line = self._working
+        line = max(self._working, target * row[_LINE] // 1000)
         is_helper = role == ROLE_HELPER
         if level < line * _KEEP // 1000 if is_helper else level >= line:
             row[_RUN] = 0

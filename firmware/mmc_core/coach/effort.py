@@ -13,7 +13,8 @@ it has stayed near the valley, seen from its own top; two humps with less rest b
 once and followed by ENDED or DROPPED. A contraction is provisional until neighbours vouch for it: the third one alike
 in height, length and pace confirms three, later ones count as they end. Everyday twitches differ, or are too weak.
 A joint may be held at its end for many seconds and still make one repetition: `in_hold` says so, up to the block of
-ENDED, and whoever knows the exercise decides. What is held longer than _LONGEST is none.
+its end, and whoever knows the exercise decides. What is held longer than _LONGEST is none, which DROPPED says at its
+end: whoever judges a hold judges all of it.
 """
 
 from mmc_core.compat import const
@@ -132,17 +133,14 @@ class Effort:
             self._low += max(0, (level >> 1) - low) >> _ADOPT
         elif age >= _LONGEST:
             self._too_long = self._turned = True
-            self.rep = DROPPED
 
     def _finish(self, level):
         self._up = False
         self._rise_t = 0
         self._low = level
-        if self._too_long:
-            return
         begin_t = self._begin_t
         length = self.rep_end_t - begin_t
-        if self._high < _SHORTEST or length >= _LONGEST:  # it may have gone on unseen
+        if self._too_long or self._high < _SHORTEST or length >= _LONGEST:  # it may have gone on unseen
             self.rep = DROPPED
             return
         self.rep = ENDED

@@ -50,6 +50,7 @@ class Plan:
         self._target = settings["target_channel"]
         self._tiring, self._losses = numbers[program.STOP_FATIGUE_PERMILLE], numbers[program.STOP_LOST_COUNT]
         self._is_led = self._mode > program.MODE_REPS
+        self.has_signals = self._is_led or len(self._beats) > 0
         self.units = self.in_band = 0  # of all sets
         self.command, self.set_is_over = event.CUE_NONE, False
         self.skips = False  # the wearer does not want to wait, or has had enough of the set

@@ -45,25 +45,27 @@ class Coach:
         words = find_row("ch0_role")[2]
         self._calibrated = 0
         roles = []
+        rests = []
         for channel in range(channels):
             role = ROLE_NONE
+            reference_nv = settings.channel(channel, "reference_nv") or 1
+            rests.append(min(settings.channel(channel, "rest_nv") * 1000 // reference_nv, 1000))
             if settings.channel(channel, "reference_kind") != "none":
                 self._calibrated |= 1 << channel
                 role = words.index(settings.channel(channel, "role"))
             roles.append(role + 1 if role else ROLE_NONE)
         roles[target] = ROLE_TARGET
         self.scored = bool(self._calibrated >> target & 1)
+        self._holds = settings["holds"] == "on"
         self.hold = HoldDetector(settings)
         self.motion = Motion(facts.IMU_ACCEL_COUNTS_PER_G, facts.IMU_GYRO_COUNTS_PER_DPS)
         self._cycle = cycle.Cycle(self.motion)
-        reference_nv = settings.channel(target, "reference_nv")
-        rest_permille = settings.channel(target, "rest_nv") * 1000 // reference_nv if reference_nv else 0
-        self._effort = effort.Effort(min(rest_permille, 1000))
+        self._effort = effort.Effort(rests[target])
         self._peak = Peak(settings, box, target)
         self._posture = Posture(settings, box)
-        self._balance = Balance(roles, settings, box)
+        self._balance = Balance(roles, rests, settings, box)
         self._fatigue = Fatigue(settings, box, target)
-        self._attention = Attention(settings, box, target)
+        self._attention = Attention(settings, box, target, rests[target])
         self._tops = array("h", bytes(2 * _SURE))  # of the muscle in the latest movements
         self._moves = 0  # that ended
         self._top = -1  # of the one under way; -1: the muscle was not seen
@@ -100,10 +102,12 @@ class Coach:
             self.usable = usable = usable & self._calibrated
         if usable >> self.target & 1:
             self._ask(out, usable, t_samples)
-        if not (self._is_up or self.hold.in_hold):
-            if self._last_t >= 0 and (self.ends_set or t_samples - self._last_t > _SET_PAUSE):
+        if self._last_t < 0:
+            self.ends_set = False
+        elif self.ends_set or t_samples - self._last_t > _SET_PAUSE:
+            # What goes on for long without being a hold, as rest does that is higher than it was, ends no later for it.
+            if not (self.hold.in_hold or (self._is_up and not self._is_long)):
                 self._end_set(t_samples)
-            self.ends_set = False  # a set in which nothing happened is over as well
 
     def _ask(self, out, usable, t_samples):
         words = out[self.target]
@@ -112,7 +116,7 @@ class Coach:
         is_moving = t_samples - self._sensor_t < _SENSOR_GONE and not self.motion.is_still
         # A limb that moves holds nothing yet; a hold that is on goes on.
         seen = 0 if is_moving and not self.hold.in_hold else envelope
-        if self.hold.step(seen, words[OUT_FAST], t_samples):
+        if self._holds and self.hold.step(seen, words[OUT_FAST], t_samples):
             self._take_hold()
         if self.hold.in_hold and t_samples == self._sensor_t:
             self._posture.step(self.motion.drift_deg10, self.motion.is_still, t_samples)
@@ -182,6 +186,8 @@ class Coach:
             self._moves += 1
         sure = found.confirmed
         if sure and self.scored:
+            if not self._by_motion:
+                self._attention.reps = self._attention.passive = 0  # the muscle told of the same ones
             self._by_motion += sure
             self._last_t = t_samples
             while sure:
@@ -195,8 +201,6 @@ class Coach:
         """Tell each repetition once, by whoever is sure of it first."""
         while self._reps < max(self._by_motion, self._by_effort):
             self._reps += 1
-            if self._reps <= min(self._by_motion, self._by_effort):
-                reason = event.REASON_BOTH
             self.outbox.tell(event.EVENT_REP, self.target, self._reps, 0, reason, t_samples)
 
     def _tell(self, kind, value, threshold, t_samples):

@@ -97,9 +97,19 @@ def inertial(
         moves_s: when moves begin, seconds.
         rng: where all that is random comes from.
     """
+    return turning(angle_deg(n_readings, posture, moves_s, rng), posture, rng)
+
+
+def turning(angle: Readings, posture: Posture, rng: np.random.Generator) -> tuple[Readings, Readings]:
+    """What the sensors read of a limb that turns so: accelerometer (g) and gyroscope (deg/s), each readings x 3.
+
+    Args:
+        angle: degrees about the posture's axis at each reading, at IMU_RATE_HZ, at least 2 of them.
+        posture: how the sensor sits, how the limb trembles, how the sensors hiss.
+        rng: where tremor and noise come from.
+    """
     import numpy as np
 
-    angle = angle_deg(n_readings, posture, moves_s, rng)
     rate_dps = np.gradient(angle) * IMU_RATE_HZ
     axis, gravity = np.array(posture.axis), np.array(posture.gravity)
     turned = -np.radians(angle)[:, None]  # what stands still outside turns the other way in the sensor's axes
@@ -108,7 +118,7 @@ def inertial(
         + np.cross(axis, gravity) * np.sin(turned)
         + axis * float(np.dot(axis, gravity)) * (1 - np.cos(turned))
     )
-    accel_g += _tremor_g(n_readings, posture, rng)
-    accel_g += posture.accel_noise_g * rng.standard_normal((n_readings, 3))
-    gyro_dps = rate_dps[:, None] * axis + posture.gyro_noise_dps * rng.standard_normal((n_readings, 3))
+    accel_g += _tremor_g(len(angle), posture, rng)
+    accel_g += posture.accel_noise_g * rng.standard_normal((len(angle), 3))
+    gyro_dps = rate_dps[:, None] * axis + posture.gyro_noise_dps * rng.standard_normal((len(angle), 3))
     return accel_g, gyro_dps

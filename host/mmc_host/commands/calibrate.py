@@ -6,14 +6,15 @@ from typing import TYPE_CHECKING
 import rich_click as click
 
 from mmc_core import message
+from mmc_core.errors import UsageError
 from mmc_host.terminal import connected, port_option, say
 
 if TYPE_CHECKING:
     from mmc_host.client import Device
     from mmc_host.replies import Status
 
-PHASE_LAST_CONTRACTION = message.PHASE_DONE - 1
 _SHORTEST_MS = 4_000  # no run ends sooner, so an end that is seen before belongs to an earlier run
+_SHORTEST_RENEWAL_MS = 1_500
 _TIMEOUT_S = 180.0
 _PERIOD_S = 0.2
 
@@ -32,26 +33,31 @@ _REASONS = {
 @click.option(
     "--reference", is_flag=True, help="A comfortable effort instead of a maximum, for those who may not strain."
 )
+@click.option("--renew", is_flag=True, help="One contraction, after the electrodes came off or after a long break.")
 @port_option
-def command(reference: bool, port: str | None) -> None:
+def command(reference: bool, renew: bool, port: str | None) -> None:
     """Measure rest and three contractions; the wearable buzzes when to contract and when to relax."""
+    if reference and renew:
+        raise UsageError("--reference and --renew exclude each other: renewing takes one comfortable effort anyway")
     with connected(port) as device:
         before = device.status()
         if before.calibrating:
             device.control(message.VERB_CANCEL)
-        device.control(message.VERB_CALIBRATE, message.CALIBRATE_REFERENCE if reference else message.CALIBRATE_MAXIMUM)
+        kind = message.CALIBRATE_REFERENCE if reference else message.CALIBRATE_MAXIMUM
+        device.control(message.VERB_CALIBRATE, message.CALIBRATE_RENEW if renew else kind)
         device.set_time(time.time_ns() // 1_000_000)
         if before.recording:
             say(f"session {before.session} was ended first; it stays on the wearable")
         try:
-            _guide(device, before.uptime_ms, "comfortably" if reference else "as hard as you can")
+            how = "comfortably" if reference or renew else "as hard as you can"
+            _guide(device, before.uptime_ms, how, 1 if renew else 3)
         except KeyboardInterrupt:
             device.control(message.VERB_CANCEL)
             raise
         _print_references(device)
 
 
-def _guide(device: "Device", began_ms: int, how: str) -> None:
+def _guide(device: "Device", began_ms: int, how: str, contractions: int) -> None:
     """Print each phase as it comes; raise PeerError with the reason when the device refuses."""
     from mmc_core.errors import PeerError
     from mmc_host.columns import NOT_STATED
@@ -62,9 +68,9 @@ def _guide(device: "Device", began_ms: int, how: str) -> None:
         nonlocal told
         phase = status.calibration_phase
         over = phase in (message.PHASE_DONE, message.PHASE_REFUSED)
-        if over and status.uptime_ms - began_ms < _SHORTEST_MS:
+        if over and status.uptime_ms - began_ms < (_SHORTEST_MS if contractions > 1 else _SHORTEST_RENEWAL_MS):
             return False
-        last = told if phase == message.PHASE_REFUSED else min(phase, PHASE_LAST_CONTRACTION)
+        last = told if phase == message.PHASE_REFUSED else min(phase, message.PHASE_REST + contractions)
         for number in range(told + 1, last + 1):
             say(_instruction(number, how))
         told = max(told, last)

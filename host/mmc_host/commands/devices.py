@@ -53,6 +53,7 @@ def _greet(port: str) -> dict[str, Any]:
         "firmware": hello.firmware,
         "board": hello.board,
         "activity": status.activity_name,
+        "pointed_at": status.pointed_at,
         "session": status.session,
         "free_pct": 100 * status.free_blocks // status.blocks if status.blocks else 0,
         "faults": status.open_faults,
@@ -66,7 +67,8 @@ def _sentence(entry: dict[str, Any]) -> str:
     from mmc_host.report.wording import count
 
     faults = f", {count(entry['faults'], 'fault')} (newest: code {entry['newest_fault']})" if entry["faults"] else ""
+    mine = "  <- its button is held" if entry["pointed_at"] else ""
     return (
         f"{entry['device']} on {entry['board']}, firmware {entry['firmware']}: {entry['activity']}, "
-        f"session {entry['session']}, {entry['free_pct']} % free{faults}"
+        f"session {entry['session']}, {entry['free_pct']} % free{faults}{mine}"
     )

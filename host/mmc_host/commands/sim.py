@@ -76,6 +76,13 @@ class LiveLines:
     "--state", type=click.Path(file_okay=False, path_type=Path), help="Keep flash and settings here for the next time."
 )
 @click.option("--link", type=click.Path(path_type=Path), help="Make a symbolic link to the port.")
+@click.option(
+    "--press",
+    "presses",
+    multiple=True,
+    metavar="AT_S[+FOR_S]",
+    help="Press the button at that time, in seconds, for 0.1 s or as long as given; docs/button.md says what it does.",
+)
 @click.option("--once", is_flag=True, help="End when the script is done and a host has pulled.")
 @click.option("--list", "only_list", is_flag=True, help="List the scenarios.")
 @json_option
@@ -87,6 +94,7 @@ def command(
     seed: int,
     state: Path | None,
     link: Path | None,
+    presses: tuple[str, ...],
     once: bool,
     only_list: bool,
     as_json: bool,
@@ -108,6 +116,7 @@ def command(
     if mapping and not play:
         raise UsageError("--map belongs to --play: scenarios have their own muscles")
     speed_pct = firmware.parse_speed(speed)
+    script = firmware.parse_presses(presses)
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)  # the firmware's process must not outlive this one
     with ExitStack() as stack:
@@ -118,6 +127,7 @@ def command(
             fitted = fit_recording(state, play, mapping, seed)
         else:
             fitted = fit_scenario(state, scenario or DEFAULT_SCENARIO, seed)
+        firmware.write_presses(state, script)
         simulator = stack.enter_context(firmware.start(state, speed_pct))
         stack.enter_context(registered(simulator.port, fitted.summary))
         if link is not None:

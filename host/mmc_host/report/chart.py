@@ -1,6 +1,6 @@
-"""What the chart draws, as plain lists: curves, holds, band, buzzes, motor, gaps.
+"""What the chart draws, as plain lists: curves, holds, sets, band, buzzes, motor, gaps.
 
-In:    Session and its holds
+In:    Session, its holds and sets
 Out:   a dictionary for JSON; times in seconds since sample 0, levels in the channel's unit
 Cost:  one number per frame and channel: about 1.5 MB of text for 90 minutes of two muscles
 """
@@ -12,13 +12,14 @@ from typing import Any
 
 from mmc_host.analysis.hold import Hold
 from mmc_host.analysis.scoring import counts, target_band, target_channel
+from mmc_host.analysis.sets import TrainingSet
 from mmc_host.columns import Session
-from mmc_host.report.wording import muscle, unit, words
+from mmc_host.report.wording import FEEDBACK_CUES, muscle, unit, words
 
 HEADROOM = 1.12
 
 
-def chart_data(session: Session, holds: Sequence[Hold]) -> dict[str, Any]:
+def chart_data(session: Session, holds: Sequence[Hold], sets: Sequence[TrainingSet]) -> dict[str, Any]:
     """Gather everything; the target muscle comes first."""
     band = target_band(session)
     target = target_channel(session)
@@ -33,7 +34,10 @@ def chart_data(session: Session, holds: Sequence[Hold]) -> dict[str, Any]:
         "channels": [_curve(session, index, breaks, is_target=index == target) for index in order],
         "band": None if band is None else [band.low_pct, band.high_pct],
         "holds": [[round(hold.start_s, 3), round(hold.end_s, 3)] for hold in holds],
-        "cues": [round(event.t_s, 3) for event in session.events if event.kind == "cue" and event.reason == "engage"],
+        "sets": [[round(one.start_s, 3), round(one.end_s, 3)] for one in sets],
+        "cues": [
+            round(event.t_s, 3) for event in session.events if event.kind == "cue" and event.reason in FEEDBACK_CUES
+        ],
         "motor": _spans(zip(starts.tolist(), features.t_s.tolist(), features.motor.tolist(), strict=True)),
         "gaps": [[gap.t_s, gap.t_s + gap.duration_s, words(gap.cause)] for gap in session.gaps]
         + [[hole.start_s, hole.end_s, "missing from the record"] for hole in session.missing],

@@ -14,11 +14,18 @@ from pathlib import Path
 from typing import Any
 
 from mmc_host.analysis.activation import activation
+from mmc_host.analysis.checks import checks as found_before
 from mmc_host.analysis.hold import Hold, holds
+from mmc_host.analysis.program import course
 from mmc_host.analysis.scoring import target_band, target_channel
+from mmc_host.analysis.sets import sets
+from mmc_host.analysis.wearer import answers, marks
 from mmc_host.columns import Session
+from mmc_host.report import program as program_words
+from mmc_host.report import sets as set_words
 from mmc_host.report import wording
 from mmc_host.report.chart import chart_data
+from mmc_host.report.checks import answered, artefacts, confirmed
 from mmc_host.report.summary import summarise
 from mmc_host.report.wording import clock, count, length, muscle, words
 
@@ -61,7 +68,7 @@ def render(session: Session, source: str = "") -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    found = holds(session)
+    found, trained, followed = holds(session), sets(session), course(session)
     muscles = activation(session)
     target = target_channel(session)
     checks = integrity(session)
@@ -72,15 +79,22 @@ def render(session: Session, source: str = "") -> str:
         session=session,
         started=_started(session),
         source=source,
-        summary=summarise(session, found, muscles),
+        summary=summarise(session, found, muscles, trained, followed),
         band=target_band(session),
         holds=[_hold_row(number, hold) for number, hold in enumerate(found, 1)],
+        sets=trained,
+        set_columns=set_words.columns(trained),
+        set_notes=[set_words.notes(one) for one in trained],
+        program=None if followed is None else program_words.sentences(followed),
+        levels=[] if followed is None else program_words.level_rows(followed),
+        level_headings=program_words.LEVEL_HEADINGS,
+        marks=marks(session),
         muscles=muscles,
         facts=_facts(session),
         checks=checks,
         sound=all(check.good for check in checks),
         verdict=_verdict(session, checks),
-        chart=chart_data(session, found),
+        chart=chart_data(session, found, trained),
         style=_asset("uPlot.min.css") + _asset("report.css"),
         uplot=_asset("uPlot.iife.min.js").removeprefix(UPLOT_ORIGIN),
         script=_asset("report.js"),
@@ -148,6 +162,8 @@ def _damage(session: Session) -> Check:
 def _ending(session: Session) -> Check:
     if session.end is None:
         return Check(False, "The record has no end: power was cut, or the session was still being recorded.")
+    if session.end.reason == "idle":
+        return Check(True, "The session ended by itself, because nothing happened any more.")
     asked = session.end.reason == "asked"
     why = "as asked" if asked else f"because of: {words(session.end.reason)}"
     return Check(asked, f"The session was closed {why}.")
@@ -190,13 +206,26 @@ def _facts(session: Session) -> list[tuple[str, str]]:
         facts.append(("Clock", f"drift {clock_fit.drift_ppm:+.1f} ppm over {count(clock_fit.readings, 'reading')}"))
     else:
         facts.append(("Clock", CLOCK_NOTES.get(clock_fit.state, clock_fit.state)))
+    said, found = answers(session), found_before(session)
+    for name, text in (
+        ("Before", answered(said, "before")),
+        ("After", answered(said, "after")),
+        ("Answered by name", confirmed(found)),
+        ("Motor adds", artefacts(found)),
+    ):
+        if text:
+            facts.append((name, text))
     for channel in session.channels_in_use:
         reference = "not calibrated"
         if channel.look_ahead and channel.reference_uv is not None:
             found = "reference found on the whole recording (look-ahead), not a calibration"
             reference = f"100 % = {channel.reference_uv:.0f} µV, {found}"
         elif channel.reference_uv is not None and channel.calibrated:
-            kind = {"mvc": "maximum (MVC)", "ref": "sub-maximal reference"}.get(channel.reference_kind, "reference")
+            kind = {
+                "mvc": "maximum (MVC)",
+                "ref": "sub-maximal reference",
+                "relative": wording.RELATIVE_UNIT,
+            }.get(channel.reference_kind, "reference")
             reference = f"100 % = {channel.reference_uv:.0f} µV, {kind}"
         facts.append((f"Channel {channel.channel}", f"{muscle(channel)}; electrode site {channel.site}; {reference}"))
     return facts

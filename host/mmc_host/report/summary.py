@@ -1,6 +1,6 @@
-"""What the session means, in words that need no training: what was held, how well, and what is worth a look.
+"""What the session means, in words that need no training: what was done or held, how well, what is worth a look.
 
-In:    Session, its holds, its activation per muscle
+In:    Session, and what the analyses answered
 Out:   Summary: a headline, sentences, figures, things worth a look
 Source: thresholds below are this file's. What is said stays within what surface EMG can carry: activation, never growth
         or force (Vigotsky et al. 2018, 10.3389/fphys.2017.00985), and never a diagnosis
@@ -15,10 +15,17 @@ from dataclasses import dataclass
 from mmc_core import sample
 from mmc_core.settings import mains_in_force_hz
 from mmc_host.analysis.activation import Activation
+from mmc_host.analysis.checks import checks
 from mmc_host.analysis.hold import Hold
+from mmc_host.analysis.program import Course
 from mmc_host.analysis.scoring import Band, target_band, target_channel
+from mmc_host.analysis.sets import TrainingSet
+from mmc_host.analysis.wearer import is_not_today
 from mmc_host.columns import RECORDING_SITE, Channel, Session
-from mmc_host.report.wording import length, level, share, times, unit
+from mmc_host.report import program as program_words
+from mmc_host.report import sets as set_words
+from mmc_host.report.checks import NOT_TODAY, findings
+from mmc_host.report.wording import FEEDBACK_CUES, NARROW, count, length, level, percent, share, times, unit
 
 MOSTLY = 0.75
 HALF = 0.5
@@ -44,10 +51,22 @@ class Summary:
     look: tuple[str, ...]
 
 
-def summarise(session: Session, holds: Sequence[Hold], muscles: Sequence[Activation]) -> Summary:
+def summarise(
+    session: Session,
+    holds: Sequence[Hold],
+    muscles: Sequence[Activation],
+    sets: Sequence[TrainingSet],
+    course: Course | None,
+) -> Summary:
     """Say it."""
     index = target_channel(session)
-    look = tuple(_signal(session, muscles) + _holds_off_target(holds, target_band(session)))
+    look = tuple(
+        [NOT_TODAY] * is_not_today(session)
+        + findings(session, checks(session))
+        + _signal(session, muscles)
+        + _holds_off_target(holds, target_band(session))
+        + set_words.look(sets)
+    )
     if index is None:
         return Summary("No muscle was chosen to watch.", ("The settings name a channel that is not there.",), (), look)
     channel = session.channels[index]
@@ -59,9 +78,14 @@ def summarise(session: Session, holds: Sequence[Hold], muscles: Sequence[Activat
         return Summary("The channel to watch is not worn.", (sentence,), (), look)
     if not channel.calibrated:
         return _uncalibrated(session, channel, answer, look)
+    led = None if course is None else program_words.headline(course)
+    if course is not None and led is not None:
+        return Summary(led, tuple(program_words.sentences(course)[1:]), tuple(_led_figures(course)), look)
+    if any(one.reps for one in sets):
+        return _with_reps(session, channel, holds, sets, course, look)
     if not holds:
-        return _no_holds(session, channel, answer, look)
-    return _with_holds(session, channel, holds, look)
+        return _nothing(session, channel, answer, look)
+    return _with_holds(session, channel, holds, sets, look)
 
 
 def _unlabelled(session: Session, look: tuple[str, ...]) -> Summary:
@@ -86,20 +110,76 @@ def _uncalibrated(session: Session, channel: Channel, answer: Activation, look: 
     return Summary("Recorded, but not scored: there is no reference yet.", sentences, figures, look)
 
 
-def _no_holds(session: Session, channel: Channel, answer: Activation, look: tuple[str, ...]) -> Summary:
+def _nothing(session: Session, channel: Channel, answer: Activation, look: tuple[str, ...]) -> Summary:
     sentences = (
-        f"The {channel.muscle} never rose and stayed up long enough to count as a hold. Its strongest moments reached "
-        f"{level(answer.p95, answer.unit)}.",
+        f"The {channel.muscle} never rose and stayed up long enough to count as a hold, and no movement came back "
+        f"often enough to count as repetitions. Its strongest moments reached {level(answer.p95, answer.unit)}.",
     )
     figures = (
         Figure("Recorded", length(session.duration_s), "length of the session"),
         Figure("Mean activity", level(answer.mean, answer.unit), "over the whole session"),
         Figure("Strongest", level(answer.p95, answer.unit), "exceeded 5 % of the time"),
     )
-    return Summary("No hold in this session.", sentences, figures, look)
+    return Summary("No hold and no repetition in this session.", sentences, figures, look)
 
 
-def _with_holds(session: Session, channel: Channel, holds: Sequence[Hold], look: tuple[str, ...]) -> Summary:
+def _led_figures(course: Course) -> list[Figure]:
+    figures = [Figure("Sets", f"{course.sets_done} of {course.sets_planned}", "done of those planned")]
+    for label, answers in (("Tighten", course.tighten), ("Let go", course.relax)):
+        if answers is not None and answers.median_ms is not None:
+            figures.append(Figure(label, f"{answers.median_ms:.0f}{NARROW}ms", "after the signal, median"))
+    if course.mean_error_pct is not None:
+        figures.append(
+            Figure("Off by", f"{course.mean_error_pct:.0f} points", "how well you feel the muscle: 0 is exact")
+        )
+    elif course.levels:
+        mean = statistics.fmean(one.held_pct for one in course.levels)
+        figures.append(Figure("Mean level", level(mean, course.unit), "at the end of each"))
+    return figures
+
+
+def _with_reps(
+    session: Session,
+    channel: Channel,
+    holds: Sequence[Hold],
+    sets: Sequence[TrainingSet],
+    course: Course | None,
+    look: tuple[str, ...],
+) -> Summary:
+    of_reps = [one for one in sets if one.reps]
+    reps = sum(one.reps for one in of_reps)
+    sentences = set_words.sentences(sets, channel.muscle)
+    in_band = None if course is None else program_words.band_share(course)
+    if in_band is not None:
+        sentences.insert(1, in_band)
+    held_s = sum(hold.duration_s for hold in holds)
+    if holds:
+        sentences.append(f"The wearable also counted {count(len(holds), 'hold')}, {length(held_s)} in all.")
+    figures = [
+        Figure("Repetitions", str(reps), f"in {count(len(of_reps), 'set')}"),
+        Figure("Mean peak", level(set_words.mean_peak(sets), channel.unit), "at the top of a repetition"),
+    ]
+    engaged = [one.engagement_pct for one in of_reps if one.engagement_pct is not None]
+    if engaged:
+        figures.append(Figure("Engaged", percent(statistics.fmean(engaged)), "with the muscle, mean of the sets"))
+    isolation = [one.isolation_pct for one in of_reps if one.isolation_pct is not None]
+    if isolation:
+        figures.append(Figure("Isolation", percent(statistics.fmean(isolation)), "share of all muscles' work"))
+    if holds:
+        figures.append(Figure("Time held", length(held_s), count(len(holds), "hold")))
+    buzzes = sum(session.count("cue", pattern) for pattern in FEEDBACK_CUES)
+    figures.append(Figure("Buzzes", str(buzzes), "about the muscle or the form"))
+    headline = f"You did {count(reps, 'repetition')} in {count(len(of_reps), 'set')}."
+    return Summary(headline, tuple(sentences), tuple(figures), look)
+
+
+def _with_holds(
+    session: Session,
+    channel: Channel,
+    holds: Sequence[Hold],
+    sets: Sequence[TrainingSet],
+    look: tuple[str, ...],
+) -> Summary:
     held_s = sum(hold.duration_s for hold in holds)
     scored_s = sum(hold.scored_s for hold in holds)
     mean = sum(hold.mean_pct * hold.scored_s for hold in holds if hold.mean_pct is not None)
@@ -109,9 +189,11 @@ def _with_holds(session: Session, channel: Channel, holds: Sequence[Hold], look:
     band = target_band(session)
     sentences: list[str] = []
     if mean is not None:
-        of = {"%MVC": "of its calibrated maximum (MVC)", "%ref": "of your reference contraction"}.get(
-            channel.unit, "of its reference"
-        )
+        of = {
+            "%MVC": "of its calibrated maximum (MVC)",
+            "%ref": "of your reference contraction",
+            "%rel": "of an earlier placement's reference",
+        }.get(channel.unit, "of its reference")
         if channel.look_ahead:
             of = "of the reference found on the whole recording (look-ahead), not a calibration,"
         sentences.append(f"While you held, the {channel.muscle} worked at {mean:.0f} % {of} on average.")
@@ -124,7 +206,7 @@ def _with_holds(session: Session, channel: Channel, holds: Sequence[Hold], look:
         )
     responses = [seconds for hold in holds for seconds in hold.response_times_s]
     cues = sum(hold.cues for hold in holds)
-    sentences += _lapses(holds, responses, cues)
+    sentences += _lapses(holds, responses, cues) + set_words.sentences(sets, channel.muscle)
     figures = [
         Figure("Holds", str(len(holds)), f"in {length(session.duration_s)}"),
         Figure("Time held", length(held_s), f"longest {length(max(hold.duration_s for hold in holds))}"),

@@ -6,12 +6,39 @@ Out:   short text; a dash where there is no number
 
 from __future__ import annotations
 
-from mmc_host.columns import Channel
+from collections.abc import Sequence
+from typing import Protocol
 
+FEEDBACK_CUES = ("engage", "squeeze", "leak", "drift", "tired")  # buzzes about the muscle; others lead or count
+RELATIVE_UNIT = "relative to an earlier placement's reference: compare within this session only"
 DASH = "–"
 NARROW = "\N{NARROW NO-BREAK SPACE}"
 
 _UNITS = {"uV": "µV", "unknown": "(unit unknown)"}
+_REASONS = {
+    "fewer_reps": "fewer repetitions",
+    "slowing": "repetitions got slower",
+    "tremor": "the hold trembled",
+    "clipped": "the signal was too strong for the amplifier",
+    "flat": "there was no signal",
+    "mains": "the mains hummed in it",
+    "restless": "the muscle did not rest",
+    "lead_off": "an electrode was off",
+}
+
+
+class Worn(Protocol):
+    """What sits on a muscle: a channel, or what was found of one."""
+
+    @property
+    def muscle(self) -> str:
+        """Its name."""
+        ...
+
+    @property
+    def side(self) -> str:
+        """Its side; "not stated"."""
+        ...
 
 
 def unit(name: str) -> str:
@@ -63,9 +90,24 @@ def times(number: int) -> str:
     return {1: "once", 2: "twice"}.get(number, f"{number} times")
 
 
-def muscle(channel: Channel) -> str:
+def percent(value: float | None, sign: str = "") -> str:
+    """A value in percent: "14 %"; with sign="+" also "+14 %"."""
+    return DASH if value is None else f"{value:{sign}.0f}{NARROW}%"
+
+
+def muscle(worn: Worn) -> str:
     """A muscle with its side: "biceps brachii, right"."""
-    return channel.muscle if channel.side == "not stated" else f"{channel.muscle}, {channel.side}"
+    return worn.muscle if worn.side == "not stated" else f"{worn.muscle}, {worn.side}"
+
+
+def listed(names: Sequence[str]) -> str:
+    """Names in a row: "1", "1 and 2", "1, 2 and 3"."""
+    return " and ".join([*([", ".join(names[:-1])] if names[:-1] else []), *names[-1:]])
+
+
+def reason(name: str) -> str:
+    """Why, in words: "lead_off" reads "an electrode was off"."""
+    return _REASONS.get(name, words(name))
 
 
 def words(name: str) -> str:

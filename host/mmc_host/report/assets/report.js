@@ -11,9 +11,10 @@
 
   const first = 0, last = Math.max(data.span_s, data.t_s[data.t_s.length - 1], 0.1);
   const readout = document.getElementById("readout");
-  if (window.matchMedia("(hover: none)").matches) readout.textContent = "Tap a button, or a hold in the table, to look closer.";
+  if (window.matchMedia("(hover: none)").matches) readout.textContent = "Tap a button, or a hold or set in the tables, to look closer.";
   const hint = readout.textContent;
   const STEPS_S = [0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200];
+  const spans = data.holds.length ? data.holds : data.sets;
   let plots = [], from = first, to = last, colour = {}, printing = false;
 
   function clock(seconds, digits) {
@@ -29,7 +30,7 @@
       colour[name] = style.getPropertyValue("--" + name).trim();
   }
 
-  // Behind the curve: holds, gaps, target band, motor. Positions in canvas pixels.
+  // Behind the curve: holds (or sets, where nothing was held), gaps, target band, motor. Positions in canvas pixels.
   function drawBehind(u, channel) {
     const c = u.ctx, b = u.bbox, dpr = window.devicePixelRatio || 1;
     const x = (t) => u.valToPos(t, "x", true), y = (v) => u.valToPos(v, "y", true);
@@ -37,7 +38,7 @@
     c.beginPath();
     c.rect(b.left, b.top, b.width, b.height);
     c.clip();
-    for (const [start, end] of data.holds) {
+    for (const [start, end] of spans) {
       if (end < from || start > to) continue;
       c.fillStyle = colour.hold;
       c.fillRect(x(start), b.top, x(end) - x(start), b.height);
@@ -83,7 +84,7 @@
     c.restore();
   }
 
-  // Over the curve: motor at the foot, buzzes and numbers of holds at the head.
+  // Over the curve: motor at the foot, buzzes and numbers of holds or sets at the head.
   function drawOver(u, channel) {
     const c = u.ctx, b = u.bbox, dpr = window.devicePixelRatio || 1;
     const x = (t) => u.valToPos(t, "x", true);
@@ -100,7 +101,7 @@
       c.textBaseline = "top";
       c.fillStyle = colour.soft;
       let free = -Infinity;
-      data.holds.forEach(([start, end], index) => {
+      spans.forEach(([start, end], index) => {
         if (end < from || start > to) return;
         const middle = (x(Math.max(start, from)) + x(Math.min(end, to))) / 2;
         if (middle < free) return;
