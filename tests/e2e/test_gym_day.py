@@ -1,4 +1,4 @@
-"""A visit to the gym with the button alone, on 32-bit MicroPython with an ESP32's heap: two sessions, pulled at home."""
+"""A visit to the gym with the button alone, on 32-bit MicroPython: two sessions, pulled at home."""
 
 from __future__ import annotations
 
