@@ -30,19 +30,20 @@ def retention(session: Session) -> Retention | None:
     """Count the units of a session, probes apart."""
     band_pct = float(session.settings.get("cue_band_pct", 0))
     counts = {True: [0, 0], False: [0, 0]}
-    unit, is_probe, at_fault = "", False, False
+    under_way = is_hold = is_probe = at_fault = False
     for event in session.events:
         if event.kind in ("hold_start", "rep_start"):
-            if not unit:
-                is_probe = at_fault = False
-            unit = "hold" if event.kind == "hold_start" or unit == "hold" else "rep"
+            if not under_way:
+                is_hold = is_probe = at_fault = False
+            under_way = True
+            is_hold |= event.kind == "hold_start"  # a repetition that turns out to be held is the same unit
         elif event.kind == "probe":
             is_probe = True
-        elif event.kind == "hold_end" or (event.kind == "rep_end" and unit == "rep"):
-            if unit:
+        elif event.kind == "hold_end" or (event.kind == "rep_end" and not is_hold):
+            if under_way:
                 counts[is_probe][0] += 1
                 counts[is_probe][1] += not at_fault
-            unit = ""
+            under_way = False
         else:
             at_fault |= _is_fault(event, band_pct)
     (probes, probes_good), (cued, cued_good) = counts[True], counts[False]
