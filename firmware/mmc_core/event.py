@@ -7,7 +7,7 @@ from mmc_core.compat import const
 
 NO_CHANNEL = const(255)
 
-EVENT_HOLD_START = const(1)  # the target muscle rose above the enter threshold and stayed; time of the decision
+EVENT_HOLD_START = const(1)  # the target muscle rose above the enter threshold `hold_enter_ms` ago, and stayed
 EVENT_HOLD_END = const(2)  # the target muscle let go and stayed away; time of the crossing, decided later
 EVENT_ACTIVATION_LOST = const(3)  # within a hold: the muscle let go; time of the decision
 EVENT_ACTIVATION_REGAINED = const(4)  # it came back; time of the decision
@@ -48,8 +48,12 @@ EVENT_MARK = const(35)  # the wearer pressed the button to find this moment agai
 EVENT_CONTACT = const(36)  # a check before a set: reason says what is wrong with the channel, value how much
 EVENT_CONFIRMED = const(37)  # asked to tighten a channel's muscle: value is the channel that answered, -1: none
 EVENT_ANSWER = const(38)  # the wearer answered: threshold is the question, value the answer, reason before or after
-EVENT_ARTEFACT = const(39)  # what the running motor adds to a channel at rest: value in percent of the rest's power
+EVENT_ARTEFACT = const(39)  # what the running motor adds to a channel at rest: value in % of the rest's power
 EVENT_SKIP = const(40)  # the wearer pressed the button to end the rest, or the set
+EVENT_TEMPO = const(
+    41
+)  # of a movement: value is its way out in ms, threshold its way back, without a stand at the turn
+EVENT_RANGE = const(42)  # of a movement: value is its range in degrees, threshold how long it stood at the turn, in ms
 EVENT_SET = const(26)  # a set ended: value is its repetitions, threshold its seconds of hold
 
 REASON_ENTER = const(1)  # above the enter threshold

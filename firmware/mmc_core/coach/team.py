@@ -184,6 +184,8 @@ class Coach:
         elif found.rep == cycle.ENDED:
             self._tops[self._moves % _SURE] = self._top
             self._moves += 1
+            if self.scored:
+                self._describe(found, t_samples)
         sure = found.confirmed
         if sure and self.scored:
             if not self._by_motion:
@@ -196,6 +198,14 @@ class Coach:
                     self._attention.end_rep(top, t_samples)
                 sure -= 1
             self._count(event.REASON_MOTION, t_samples)
+
+    def _describe(self, found, t_samples):
+        """How fast a movement was, both ways, and how far it went."""
+        back_ms = found.rep_end_t - found.rep_turn_t - found.rep_pause_ms
+        out_ms = found.rep_turn_t - found.rep_start_t
+        box, pause_ms = self.outbox, found.rep_pause_ms
+        box.tell(event.EVENT_TEMPO, self.target, out_ms, back_ms, event.REASON_MOTION, t_samples)
+        box.tell(event.EVENT_RANGE, self.target, found.rep_range_deg, pause_ms, event.REASON_MOTION, t_samples)
 
     def _count(self, reason, t_samples):
         """Tell each repetition once, by whoever is sure of it first."""

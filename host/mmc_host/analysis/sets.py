@@ -41,6 +41,8 @@ class TrainingSet:
     told. end_s: its last repetition or hold ended. complete: its end is in the record; else power was cut or a page is
     damaged, and there may have been more. reps: repetitions counted; by_motion, by_effort: what motion sensor and
     muscle counted, where they do not agree. held_s: seconds of holds that ended.
+    out_ms, stood_ms, back_ms: how long its movements took to the turn, stood there, and took back; range_deg: how far
+    they turned the sensor; means over the set's movements, None without a motion sensor.
     mean_peak, best_peak: tops of the contractions; wanted_peak: what a top should reach; squeezed_pct: share of tops,
     of those that were judged against it, that reached it and stayed as long as wanted.
     passive: repetitions that the limb made without the muscle. engagement_pct: share of repetitions and hold time that
@@ -60,6 +62,10 @@ class TrainingSet:
     by_motion: int | None
     by_effort: int | None
     held_s: float
+    out_ms: float | None
+    stood_ms: float | None
+    back_ms: float | None
+    range_deg: float | None
     mean_peak: float | None
     best_peak: float | None
     wanted_peak: float | None
@@ -143,6 +149,10 @@ def _sum_up(session: Session, target: int, events: Sequence[Event]) -> TrainingS
         by_motion=None if disputed is None else int(disputed.value),
         by_effort=None if disputed is None else int(disputed.threshold),
         held_s=_held_s(events),
+        out_ms=_mean(of["tempo"]),
+        stood_ms=fmean(event.threshold for event in of["range"]) if of["range"] else None,
+        back_ms=fmean(event.threshold for event in of["tempo"]) if of["tempo"] else None,
+        range_deg=_mean(of["range"]),
         mean_peak=fmean(peaks) if peaks else None,
         best_peak=max(peaks, default=None),
         wanted_peak=judged[-1].threshold if judged else None,

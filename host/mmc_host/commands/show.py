@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from mmc_host.analysis.checks import Checks
     from mmc_host.analysis.hold import Hold
     from mmc_host.analysis.program import Course
+    from mmc_host.analysis.retention import Retention
     from mmc_host.analysis.sets import TrainingSet
     from mmc_host.analysis.wearer import Answer, Mark
     from mmc_host.columns import Session
@@ -45,6 +46,7 @@ class _Told:
     marks: "list[Mark]"
     answers: "list[Answer]"
     checks: "Checks"
+    retention: "Retention | None"
 
 
 def _told(session: "Session") -> _Told:
@@ -52,6 +54,7 @@ def _told(session: "Session") -> _Told:
     from mmc_host.analysis.checks import checks
     from mmc_host.analysis.hold import holds
     from mmc_host.analysis.program import course
+    from mmc_host.analysis.retention import retention
     from mmc_host.analysis.sets import sets
     from mmc_host.analysis.wearer import answers, marks
 
@@ -63,10 +66,13 @@ def _told(session: "Session") -> _Told:
         marks=marks(session),
         answers=answers(session),
         checks=checks(session),
+        retention=retention(session),
     )
 
 
 def _print(session: "Session", told: _Told) -> None:
+    from mmc_host.report.sets import retained
+
     header = session.header
     say(
         f"session {header.session} of {header.device} ({header.board}, firmware {header.firmware}), "
@@ -103,6 +109,8 @@ def _print(session: "Session", told: _Told) -> None:
         say("came back: from a buzz to the muscle's return, the buzz itself included")
     for legend in _legends(told.sets):
         say(legend)
+    for sentence in retained(told.retention):
+        say(_plain(sentence))
     for note in [*_notes(session), *_said(session, told)]:
         say(note)
 
@@ -232,5 +240,6 @@ def _as_json(session: "Session", told: _Told) -> dict[str, Any]:
         "marks": [asdict(mark) for mark in told.marks],
         "answers": [asdict(answer) for answer in told.answers],
         "checks": asdict(told.checks),
+        "retention": None if told.retention is None else asdict(told.retention),
         "notes": _notes(session),
     }

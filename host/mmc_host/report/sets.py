@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from mmc_host.analysis.retention import Retention
 from mmc_host.analysis.sets import TrainingSet
 from mmc_host.report.wording import count, length, level, listed, muscle, percent, reason, times
 
@@ -24,6 +25,14 @@ def _known(value: float | None, text: str) -> str | None:
 _COLUMNS: tuple[tuple[str, str, _Cell], ...] = (
     ("Repetitions", "", lambda one: str(one.reps) if one.reps else None),
     ("Held", "", lambda one: length(one.held_s) if one.held_s else None),
+    (
+        "Tempo",
+        "how long movements took out, stood at the turn, and took back, on average",
+        lambda one: _known(
+            one.out_ms, " / ".join(length((ms or 0.0) / 1000) for ms in (one.out_ms, one.stood_ms, one.back_ms))
+        ),
+    ),
+    ("Range", "how far they turned the motion sensor", lambda one: _known(one.range_deg, f"{one.range_deg or 0:.0f}°")),
     (
         "Mean peak",
         "the level at the top of each repetition, on average",
@@ -190,3 +199,14 @@ def _how_often(where: Sequence[tuple[int, int]]) -> str:
 
 def _where(numbers: Sequence[int]) -> str:
     return f"set{'s' if len(numbers) > 1 else ''} {listed([str(number) for number in numbers])}"
+
+
+def retained(found: Retention | None) -> list[str]:
+    """How it went when nothing could buzz, as a sentence; none where there was no such unit."""
+    if found is None:
+        return []
+    beside = f"; of the others {found.cued_good} of {found.cued}" if found.cued else ""
+    return [
+        f"Without cues {found.probes_good} of {count(found.probes, 'hold or repetition', 'holds or repetitions')} "
+        f"went without a fault{beside}: that is what stays."
+    ]

@@ -18,6 +18,7 @@ from mmc_host.analysis.activation import Activation
 from mmc_host.analysis.checks import checks
 from mmc_host.analysis.hold import Hold
 from mmc_host.analysis.program import Course
+from mmc_host.analysis.retention import retention
 from mmc_host.analysis.scoring import Band, target_band, target_channel
 from mmc_host.analysis.sets import TrainingSet
 from mmc_host.analysis.wearer import is_not_today
@@ -148,7 +149,7 @@ def _with_reps(
 ) -> Summary:
     of_reps = [one for one in sets if one.reps]
     reps = sum(one.reps for one in of_reps)
-    sentences = set_words.sentences(sets, channel.muscle)
+    sentences = set_words.sentences(sets, channel.muscle) + set_words.retained(retention(session))
     in_band = None if course is None else program_words.band_share(course)
     if in_band is not None:
         sentences.insert(1, in_band)
@@ -207,6 +208,7 @@ def _with_holds(
     responses = [seconds for hold in holds for seconds in hold.response_times_s]
     cues = sum(hold.cues for hold in holds)
     sentences += _lapses(holds, responses, cues) + set_words.sentences(sets, channel.muscle)
+    sentences += set_words.retained(retention(session))
     figures = [
         Figure("Holds", str(len(holds)), f"in {length(session.duration_s)}"),
         Figure("Time held", length(held_s), f"longest {length(max(hold.duration_s for hold in holds))}"),
