@@ -85,7 +85,7 @@ REASON_TIGHTEN = const(26)  # from the signal until the muscle is on
 REASON_RELAX = const(27)  # from the signal until the muscle is off
 REASON_CLIPPED = const(28)  # the signal meets the rails; value: blocks in a hundred
 REASON_FLAT = const(29)  # no signal; value: blocks in a hundred
-REASON_MAINS = const(30)  # hum of the mains; value: blocks in a hundred
+REASON_MAINS = const(30)  # hum of the mains; value: its level, microvolt
 REASON_RESTLESS = const(
     31
 )  # the level swings or is high; value: level at rest, permille of the reference, or microvolt

@@ -11,9 +11,9 @@ rest. Then, if wanted, the motor runs for half a second: its line in the signal 
 """
 
 from mmc_core import event
-from mmc_core.chain import OUT_ENVELOPE, OUT_LEVEL_Q3, OUT_QUALITY
+from mmc_core.chain import OUT_ENVELOPE, OUT_LEVEL_Q3, OUT_MAINS_Q3, OUT_Q3, OUT_QUALITY
 from mmc_core.compat import const
-from mmc_core.sample import QUALITY_CLIPPED, QUALITY_FLAT, QUALITY_LEAD_OFF, QUALITY_MAINS
+from mmc_core.sample import QUALITY_CLIPPED, QUALITY_FLAT, QUALITY_LEAD_OFF
 
 REST = const(0)
 MOTOR = const(1)
@@ -24,9 +24,11 @@ _REST_BLOCKS = const(150)
 _MOTOR_BLOCKS = const(60)
 _SPIN_UP_BLOCKS = const(10)
 _MOST_CLIPPED = const(5)  # blocks in a hundred
-_MOST_MAINS = const(50)
+_MOST_HUM_PERMILLE = const(200)  # of the reference
+_MOST_HUM_UV = const(30)  # without one
 _MOST_FLAT = const(50)
-_RESTLESS_PERMILLE = const(250)  # of the reference; without one, so many microvolt are restless too
+_RESTLESS_PERMILLE = const(250)  # of the reference
+_RESTLESS_UV = const(250)
 _ANSWER_PERMILLE = const(150)
 _ANSWER_BLOCKS = const(30)
 _WAIT_BLOCKS = const(800)
@@ -35,13 +37,16 @@ _WAIT_BLOCKS = const(800)
 class Contact:
     """One check of all channels. `state` tells how it stands."""
 
-    def __init__(self, kernel, with_motor):
+    def __init__(self, kernel, with_motor, level_of):
+        """level_of(channel, q3): a level in counts/8 as microvolt, and as permille of the reference, -1 without one."""
+        self._level_of = level_of
         channels = self._channels = kernel.channels
         self._with_motor = with_motor
         self.state = REST
         self._blocks = 0
-        self._counts = [[0] * 4 for _ in range(channels)]  # lead-off, flat, clipped, mains
-        self._levels = [0] * channels  # of the envelope, permille or microvolt
+        self._counts = [[0] * 3 for _ in range(channels)]  # lead-off, flat, clipped
+        self._hum_q3 = [0] * channels  # what the mains notch took away
+        self._levels_q3 = [0] * channels  # of the envelope
         self._rest_q3 = [0] * channels
         self._motor_q3 = [0] * channels
         self.reasons = bytearray(channels)
@@ -71,27 +76,36 @@ class Contact:
     def _collect(self, out):
         for channel in range(self._channels):
             quality, counts = out[channel][OUT_QUALITY], self._counts[channel]
-            for at, bit in enumerate((QUALITY_LEAD_OFF, QUALITY_FLAT, QUALITY_CLIPPED, QUALITY_MAINS)):
+            for at, bit in enumerate((QUALITY_LEAD_OFF, QUALITY_FLAT, QUALITY_CLIPPED)):
                 if quality & bit:
                     counts[at] += 1
-            self._levels[channel] += out[channel][OUT_ENVELOPE]
+            self._hum_q3[channel] += out[channel][OUT_MAINS_Q3]
+            self._levels_q3[channel] += out[channel][OUT_Q3]
             self._rest_q3[channel] += out[channel][OUT_LEVEL_Q3]
 
     def _judge(self):
         for channel in range(self._channels):
-            off, flat, clipped, mains = [100 * count // _REST_BLOCKS for count in self._counts[channel]]
-            level = self._levels[channel] // _REST_BLOCKS
+            off, flat, clipped = [100 * count // _REST_BLOCKS for count in self._counts[channel]]
+            # The notch takes hum away; much of it leaves a rest all the same, because no mains is steady.
+            hum_uv = self._too_much(channel, self._hum_q3[channel], _MOST_HUM_PERMILLE, _MOST_HUM_UV)
+            level_uv = self._too_much(channel, self._levels_q3[channel], _RESTLESS_PERMILLE, _RESTLESS_UV)
             found = (
                 (off, 1, event.REASON_LEAD_OFF),
                 (flat, _MOST_FLAT, event.REASON_FLAT),
                 (clipped, _MOST_CLIPPED, event.REASON_CLIPPED),
-                (mains, _MOST_MAINS, event.REASON_MAINS),
-                (level, _RESTLESS_PERMILLE, event.REASON_RESTLESS),
+                (hum_uv, 1, event.REASON_MAINS),
+                (level_uv, 1, event.REASON_RESTLESS),
             )
-            for value, most, reason in found:
-                if value >= most:
-                    self.reasons[channel], self.values[channel] = reason, value
+            for value, least, reason in found:
+                if value >= least:
+                    self.reasons[channel], self.values[channel] = reason, min(value, 32767)
                     break
+
+    def _too_much(self, channel, sum_q3, most_permille, most_uv):
+        """A mean level in microvolt where it is too much, else 0."""
+        microvolt, permille = self._level_of(channel, sum_q3 // _REST_BLOCKS)
+        is_too_much = microvolt >= most_uv if permille < 0 else permille >= most_permille
+        return max(1, microvolt) if is_too_much else 0
 
     def _judge_motor(self):
         """Power against power: the mean rectified value stands for the amplitude in both."""

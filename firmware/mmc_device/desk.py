@@ -179,7 +179,14 @@ class Desk:
 
         self.app.wear.checked = 1
         self.app.enter(message.ACTIVITY_CHECKING)
-        self._contact = Contact(self.kernel, with_motor)
+        self._contact = Contact(self.kernel, with_motor, self._level_of)
+
+    def _level_of(self, channel, q3):
+        config, nanovolt = self.config.settings, to_nanovolt(q3, self.app.facts)
+        reference_nv = config.channel(channel, "reference_nv")
+        if config.channel(channel, "reference_kind") == "none" or not reference_nv:
+            return nanovolt // 1000, -1
+        return nanovolt // 1000, nanovolt * 1000 // reference_nv
 
     def _follow_contact(self, out, now_ms):
         contact, app = self._contact, self.app

@@ -122,6 +122,22 @@ def test_a_bad_channel_is_named_and_a_bad_target_does_not_start(tmp_path: Path) 
     assert [channel.reference_kind for channel in found.channels] == ["mvc", "none", "none", "none"]  # never scored
 
 
+@pytest.mark.parametrize(("hum_uv", "is_named"), [(8, False), (60, True)])
+def test_hum_is_named_when_it_is_much_of_the_reference(tmp_path: Path, hum_uv: float, is_named: bool) -> None:
+    """A line at 50 Hz, mean rectified, beside a reference of 100 uV: the notch takes the small one away."""
+    line = hum_uv * np.pi / 2 * 4 * np.sin(2 * np.pi * 50 * np.arange(len(REST)) / 1000)
+    body = make_body([(REST + line[:, None]).astype("<i2")], [(0, TIME, 600_000, 0)])
+    wearable = worn(tmp_path / "a", body, ch0_reference_nv=100_000)
+    wearable.put(ch0_reference_kind="mvc")
+    wearable.press()
+    wearable.until(gym.STATE_READY if is_named else gym.STATE_TRAIN, 6000)
+    wearable.run(500)
+    if not is_named:
+        return
+    (found,) = [note for note in wearable.app.wear.notes if note[0] == event.EVENT_CONTACT]
+    assert found[1] == 0 and found[4] == event.REASON_MAINS and found[2] == pytest.approx(60, rel=0.05)
+
+
 def test_programs_are_chosen_by_counting(tmp_path: Path) -> None:
     wearable = worn(tmp_path / "a", resting())
     for slot, name in ((2, "wall-sit"), (5, "biceps-curl")):

@@ -119,8 +119,8 @@ def test_what_the_check_found():
     builder.event(event.EVENT_CONFIRMED, 0, 1, -1, 0)
     found = checks(session.decode(builder.bytes()))
     assert found.contact == (
-        Contact(0, "biceps brachii", "right", "restless", pytest.approx(31), "%MVC"),
-        Contact(1, "triceps brachii", "not stated", "mains", 80.0, "% of the time"),
+        Contact(0, "biceps brachii", "right", "restless", 310.0, "uV"),
+        Contact(1, "triceps brachii", "not stated", "mains", 80.0, "uV"),
     )
     # The second try counts.
     assert found.confirmed == (
@@ -129,8 +129,3 @@ def test_what_the_check_found():
     )
     assert [one.is_right for one in found.confirmed] == [True, False]
     assert found.artefact == (Artefact(0, "biceps brachii", "right", 40.0),)
-
-
-def test_a_restless_channel_without_a_reference_is_in_microvolt():
-    builder = begin(kind=0).event(event.EVENT_CONTACT, 0, 0, 310, 0, event.REASON_RESTLESS)
-    assert [(one.value, one.unit) for one in checks(session.decode(builder.bytes())).contact] == [(310.0, "uV")]

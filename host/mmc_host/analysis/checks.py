@@ -12,13 +12,15 @@ from dataclasses import dataclass
 
 from mmc_host.columns import Channel, Event, Session
 
+_LEVELS = ("mains", "restless")
+
 
 @dataclass(frozen=True)
 class Contact:
     """A channel on which something is wrong.
 
-    problem: "clipped", "flat", "mains", "lead_off" (value: percent of the time), or "restless" (value: level at rest).
-    unit: "% of the time", or that of the channel.
+    problem: "clipped", "flat", "lead_off" (value: percent of the time), "mains" (level of the hum), or "restless"
+    (level at rest). unit: "% of the time", or "uV": what is bad has no reference in its session.
     """
 
     channel: int
@@ -67,7 +69,7 @@ def checks(session: Session) -> Checks:
     """Gather what was found; empty where nothing was checked, or nothing was wrong."""
     return Checks(
         contact=tuple(
-            Contact(one.channel, one.muscle, one.side, event.reason, *_amount(one, event))
+            Contact(one.channel, one.muscle, one.side, event.reason, *_amount(event))
             for one, event in _last(session, "contact")
         ),
         confirmed=tuple(
@@ -85,7 +87,5 @@ def _last(session: Session, kind: str) -> Iterator[tuple[Channel, Event]]:
     return ((channel, found[channel.channel]) for channel in session.channels if channel.channel in found)
 
 
-def _amount(channel: Channel, event: Event) -> tuple[float, str]:
-    if event.reason != "restless":
-        return event.value, "% of the time"
-    return event.value * (0.1 if channel.calibrated else 1.0), channel.unit
+def _amount(event: Event) -> tuple[float, str]:
+    return event.value, "uV" if event.reason in _LEVELS else "% of the time"
