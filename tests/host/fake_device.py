@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import struct
 from collections.abc import Callable
 
-from mmc_core import frame, message, settings
+from mmc_core import event, frame, message, settings
 from mmc_host.schema import message_rows
 
 PIECE_BYTES = 256
@@ -69,6 +70,7 @@ class FakeDevice:
         self.acknowledged: set[int] = set()
         self.settings = settings.Settings()
         self.programs: dict[int, tuple[int, int, bytes]] = {}  # by slot: shift in percent, streak, bytes
+        self.findings: list[tuple[int, int, int, int]] = []  # per channel, as `message.CHECKED` says
         self.newer_settings: list[tuple[int, str]] = []
         self.log: list[tuple[int, list]] = []
         self.payload_bytes = 0
@@ -170,7 +172,11 @@ class FakeDevice:
         return [[message.OK]]
 
     def _control(self, verb: int, argument: int) -> list[list]:
-        return [[message.OK]]
+        hurts = verb == message.VERB_ANSWER and argument == event.QUESTION_PAIN << 4 | 1
+        return [[message.RESULT_NOT_TODAY if hurts else message.OK]]
+
+    def _checked(self) -> list[list]:
+        return [[2, b"".join(struct.pack("<4h", *row) for row in self.findings)]]
 
 
 def encode(kind: int, sequence: int, codes: str, values: list) -> bytes:

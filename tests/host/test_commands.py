@@ -344,3 +344,62 @@ def test_sessions_that_wait_in_a_simulated_journal(tmp_path: Path) -> None:
     flash = tmp_path / "flash.bin"
     flash.write_bytes(page.BLANK * page.BLOCK_PAGES + block(3, True) + block(4, False) + b"half a block")
     assert waiting_sessions(flash) == {4}
+
+
+def test_answers_go_with_start_and_stop(device: FakeDevice) -> None:
+    device.statuses = [{"activity": 1}, {"activity": 1}, {"activity": 2, "session": 8}]
+    assert run("start", "--energy", "6", "--pain", "no").exit_code == 0
+    device.statuses = [{"activity": 2, "session": 8}, {"activity": 0, "session": 8}]
+    assert run("stop", "--effort", "8", "--energy", "3", "--pain", "yes").exit_code == 0
+    said = [values for kind, values in device.log if kind == message.CONTROL]
+    effort, energy, pain = event.QUESTION_EFFORT << 4, event.QUESTION_ENERGY << 4, event.QUESTION_PAIN << 4
+    assert said == [
+        [message.VERB_ANSWER, energy | 6], [message.VERB_ANSWER, pain], [message.VERB_START, 0],
+        [message.VERB_ANSWER, effort | 8], [message.VERB_ANSWER, energy | 3], [message.VERB_ANSWER, pain | 1],
+        [message.VERB_STOP, 0],
+    ]  # fmt: skip
+
+
+def test_pain_means_not_today(device: FakeDevice) -> None:
+    result = run("start", "--pain", "yes")
+    assert result.exit_code == 2 and "not today" in result.stderr
+    assert (message.CONTROL, [message.VERB_START, 0]) not in device.log
+    device.statuses = [{"activity": 1}, {"activity": 2, "session": 1}]
+    assert run("start", "--pain", "yes", "--anyway").exit_code == 0
+    assert (message.CONTROL, [message.VERB_START, 0]) in device.log
+    assert run("stop", "--effort", "11").exit_code == 2
+
+
+def test_check_tells_each_channel(device: FakeDevice) -> None:
+    device.settings.put("ch0_muscle", "biceps brachii")
+    device.findings = [(0, 0, 37, 120), (event.REASON_CLIPPED, 80, 512, -1)]
+    device.statuses = [{"activity": 4}, {"activity": 1}]
+    result = run("check")
+    assert result.exit_code == 0, result.stderr
+    rows = [line.split() for line in result.stdout.splitlines() if line.strip()[:1] in "01"]
+    assert rows[0] == ["0", "biceps", "brachii", "3.7", "µV", "120", "%", "good"]
+    assert rows[1][:6] == ["1", "not", "stated", "51.2", "µV", "-"] and "rails" in " ".join(rows[1])
+    assert (message.CONTROL, [message.VERB_CHECK, 0]) in device.log
+    device.statuses = [{"activity": 1}]
+    first, second = run_json("check")
+    assert (first["rest_uv"], first["motor_pct"], first["found"]) == (3.7, 120, "")
+    assert (second["motor_pct"], second["value"]) == (None, 80)
+
+
+def test_renewing_takes_one_contraction(device: FakeDevice) -> None:
+    device.statuses = [{"uptime_ms": 1000}] + [
+        {"uptime_ms": 2000 + 3000 * at, "calibration_phase": phase, "activity": 3 if phase < DONE else 1}
+        for at, phase in enumerate([REST, CONTRACTION_1, DONE])
+    ]
+    result = run("calibrate", "--renew")
+    assert result.exit_code == 0, result.stderr
+    assert "contraction 1  at the buzz contract comfortably" in result.stdout and "contraction 2" not in result.stdout
+    assert (message.CONTROL, [message.VERB_CALIBRATE, message.CALIBRATE_RENEW]) in device.log
+    assert run("calibrate", "--renew", "--reference").exit_code == 2
+
+
+def test_the_wearable_whose_button_is_held_is_pointed_at() -> None:
+    from mmc_host.replies import Status
+
+    names = len(Status.__dataclass_fields__)
+    assert Status(*([0] * (names - 1)), 3).pointed_at and not Status(*([0] * (names - 1)), 1).pointed_at
