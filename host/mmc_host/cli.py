@@ -29,6 +29,7 @@ COMMANDS = (
     "pull",
     "sessions",
     "show",
+    "practice",
     "replay",
     "report",
 )
