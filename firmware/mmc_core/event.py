@@ -36,14 +36,10 @@ EVENT_SQUEEZE = const(27)  # at the turn of a repetition its peak is below what 
 EVENT_PROBE = const(28)  # a unit without cues begins, to see what has been learnt: value is its number
 EVENT_MILESTONE = const(29)  # half of the set, its last repetition, the hold's time is up: value is how far it is
 EVENT_ENGAGEMENT = const(30)  # of a set: value is how much of it was with the muscle, permille
-EVENT_PLAN = const(
-    31
-)  # the program moves on: reason says to what, value is the set, threshold how many units were done
+EVENT_PLAN = const(31)  # the program moves on: reason says to what; value: which set, threshold: units done so far
 EVENT_REACTION = const(32)  # how fast the muscle followed a signal: value in ms, -1: not at all; reason: which way
 EVENT_LEVEL = const(33)  # a level was asked for: value is what was held, threshold what was asked for
-EVENT_BAND = const(
-    34
-)  # of a program: value is how many of its units were in the band, permille; threshold how many it had
+EVENT_BAND = const(34)  # of a program: value is the share of its units in the band, permille; threshold how many it had
 EVENT_MARK = const(35)  # the wearer pressed the button to find this moment again: value is the mark's number
 EVENT_CONTACT = const(36)  # a check before a set: reason says what is wrong with the channel, value how much
 EVENT_CONFIRMED = const(37)  # asked to tighten a channel's muscle: value is the channel that answered, -1: none
@@ -52,7 +48,7 @@ EVENT_ARTEFACT = const(39)  # what the running motor adds to a channel at rest: 
 EVENT_SKIP = const(40)  # the wearer pressed the button to end the rest, or the set
 EVENT_TEMPO = const(
     41
-)  # of a movement: value is its way out in ms, threshold its way back, without a stand at the turn
+)  # of a movement: value is its way out, threshold its way back, in ms, without a stand at the turn
 EVENT_RANGE = const(42)  # of a movement: value is its range in degrees, threshold how long it stood at the turn, in ms
 EVENT_SET = const(26)  # a set ended: value is its repetitions, threshold its seconds of hold
 
@@ -86,9 +82,7 @@ REASON_RELAX = const(27)  # from the signal until the muscle is off
 REASON_CLIPPED = const(28)  # the signal meets the rails; value: blocks in a hundred
 REASON_FLAT = const(29)  # no signal; value: blocks in a hundred
 REASON_MAINS = const(30)  # hum of the mains; value: its level, microvolt
-REASON_RESTLESS = const(
-    31
-)  # the level swings or is high; value: level at rest, permille of the reference, or microvolt
+REASON_RESTLESS = const(31)  # the level at rest swings or is high; value: microvolt
 REASON_LEAD_OFF = const(32)  # an electrode is off
 REASON_BEFORE = const(33)  # the session
 REASON_AFTER = const(34)  # the session

@@ -13,7 +13,7 @@ from functools import partial
 
 from interval_values import Interval, Invariant, Ref, Rules, Value, Words, parse
 from small_int_coach import ANGLE, BLOCKS, CHANNEL, EVENT, SET_REPS, TELL, hold_proof
-from small_int_movement import EARLY, MOST_MS
+from small_int_movement import DATED, EARLY, MOST_MS
 from small_int_proofs import (
     BIT,
     BYTE,
@@ -179,6 +179,8 @@ def team_proof(channels: int) -> Proof:
         **{f"self.hold.{name}": hold_proof().invariant.fields[f"self.{name}"] for name in HOLD_TELLS},
         "self.motion.is_still": BIT, "self.motion.drift_deg10": ANGLE,
         "self._cycle.rep": (0, 3), "self._cycle.confirmed": (0, 3), "self._cycle.rep_pause_ms": TIME,
+        "self._cycle.rep_start_t": DATED, "self._cycle.rep_turn_t": DATED, "self._cycle.rep_end_t": DATED,
+        "self._cycle.rep_range_deg": (0, 2**16),
         "self._effort.rep": (0, 4), "self._effort.confirmed": (0, 3), "self._effort.in_hold": BIT,
         "self._effort.rep_peak_permille": LEVEL, "self._effort.rep_rest_permille": LEVEL,
         "self._effort.rep_start_t": EARLY, "self._effort.rep_turn_t": EARLY, "self._effort.rep_end_t": EARLY,
@@ -200,6 +202,9 @@ def team_proof(channels: int) -> Proof:
             "self._by_effort + found.confirmed": SET_REPS,
             "self._held + (hold.t_samples - self._hold_t)": TIME,  # holds do not overlap
             "found.rep_end_t - found.rep_start_t": TIME,  # it began before it ended
+            # A movement turns before it comes back, and stands at the turn in between; its ends are dated by its shape.
+            "found.rep_end_t - found.rep_turn_t - found.rep_pause_ms": DATED,
+            "found.rep_turn_t - found.rep_start_t": DATED,
         },
         contracts={
             "self.outbox.clear": ((), None), "self.outbox.tell": (EVENT, None),

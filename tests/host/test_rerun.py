@@ -12,7 +12,7 @@ from host.command_line import run, run_json, workout
 from host.session_builder import SessionBuilder
 from simulated import Simulated, load_facts, make_body, noise
 
-from mmc_core import message, page
+from mmc_core import decoding, message, page
 from mmc_core import record as records
 from mmc_core.errors import FormatError, UsageError
 from mmc_core.fitting import to_q3
@@ -214,7 +214,7 @@ def _raw_start(data: bytes, number: int) -> int:
     """Time of a page's first raw record; -1 where it has none, or has something else that the test needs."""
     one = data[number * page.PAGE_BYTES : (number + 1) * page.PAGE_BYTES]
     used = page.unseal(one)[2]
-    found = list(records.decode(one, page.HEADER_BYTES, page.HEADER_BYTES + used))
+    found = list(decoding.decode(one, page.HEADER_BYTES, page.HEADER_BYTES + used))
     if any(kind not in (records.RAW,) for _, kind, _, _ in found):
         return -1
     return found[0][2][0]
