@@ -145,6 +145,9 @@ class App:
             desk.kernel.process(sampler.block, busy and not desk.sees_motor, sampler.lead_off)
             desk.take_block(desk.kernel.out, busy, now_ms)
         self.wear.came_off |= sampler.lead_off
+        if sampler.imu_error:
+            self.health.note(event.FAULT_SAMPLER, sampler.imu_error)
+            sampler.imu_error = 0
 
     def _take_gap(self):
         t_samples = self.sampler.t_samples

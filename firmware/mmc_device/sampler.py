@@ -25,6 +25,7 @@ class Sampler:
         self.block = array("h", bytes(2 * self._block_words))
         self.imu = array("h", bytes(2 * IMU_WORDS))
         self._has_reading = False
+        self.imu_error = 0  # error number of the newest reading that failed, until somebody takes note
         self.samples = 0  # taken since `restart`
         self.lost_samples = 0  # since `restart`
 
@@ -50,8 +51,15 @@ class Sampler:
         if not self._emg.read_into(self.block):
             return False
         self.samples += BLOCK_SAMPLES
-        self._has_reading = self._imu.read_into(self.imu)
+        self._has_reading = self._read_imu()
         return True
+
+    def _read_imu(self):
+        try:
+            return self._imu.read_into(self.imu)
+        except OSError as error:  # the block is good all the same
+            self.imu_error = error.errno or 1
+            return False
 
     @property
     def lead_off(self):

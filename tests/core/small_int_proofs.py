@@ -263,7 +263,7 @@ def sampler_proof(channels: int) -> Proof:
     fields: dict[str, Value] = {
         "self._emg": Ref("in.emg"), "self._imu": Ref("in.imu"), "self._block_words": (10 * channels, 10 * channels),
         "self.block": Words(((0, 0),) * (10 * channels)), "self.imu": Words(((0, 0),) * 6), "self._has_reading": BIT,
-        "self.samples": TIME, "self.lost_samples": TIME,
+        "self.samples": TIME, "self.lost_samples": TIME, "self.imu_error": (0, RARE),
     }  # fmt: skip
     rules = Rules(
         # What is counted since `restart`, taken and lost, is the session's time.
@@ -273,12 +273,13 @@ def sampler_proof(channels: int) -> Proof:
         },
         contracts={
             "in.emg.read_into": ((None,), BIT), "in.emg.take_lost": ((), TIME), "in.emg.lead_off": ((), (0, 15)),
-            "in.imu.read_into": ((None,), BIT),
+            "self._read_imu": ((), BIT),
         },
     )  # fmt: skip
     calls = "restart t_samples take_lost next_block lead_off reading".split()
     return Proof(
         sampler, rules, Invariant(fields), calls=[[(name, [])] for name in calls],
+        beside=("_read_imu",),  # it computes nothing
         made=[("__init__", [Ref("in.emg"), Ref("in.imu"), Ref("in.facts")])],
         given={"in.facts.EMG_CHANNELS": (channels, channels)},
     )  # fmt: skip

@@ -140,3 +140,18 @@ def test_no_reading_is_none() -> None:
     while sampler.next_block():
         seen.append(sampler.reading is not None)
     assert seen == [True, False] * 3
+
+
+def test_a_motion_sensor_that_fails_costs_no_sample() -> None:
+    bench = Bench()
+
+    def fail(out: object) -> bool:
+        raise OSError(5, "no answer")
+
+    bench.sampler._imu.read_into = fail
+    bench.clock.sleep_ms(50)
+    taken = 0
+    while bench.sampler.next_block():
+        taken += 1
+        assert bench.sampler.reading is None and bench.sampler.imu_error == 5
+    assert taken == 5 and bench.sampler.t_samples == 50 and bench.sampler.lost_samples == 0
