@@ -1,0 +1,178 @@
+"""The simulated buses and the frame of a chip model: strict where real ones answer with something wrong."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable
+
+import mutation
+import pytest
+
+from mmc_sim.bus import I2C, SPI, BusMisuse, Pin, Registers, Time
+from mmc_sim.chips.mpu6050 import Mpu6050
+
+TABLE = ((0x10, 0x00, 0xFF), (0x11, 0xA0, 0x0F), (0x12, 0x42, 0x00))
+
+
+def i2c() -> tuple[I2C, Registers]:
+    chip = Registers(TABLE)
+    return I2C({0x20: chip}), chip
+
+
+def test_transfers_go_on_with_the_next_register() -> None:
+    bus, chip = i2c()
+    buffer = bytearray(3)
+    bus.writeto_mem(0x20, 0x10, b"\x55\xa7")
+    bus.readfrom_mem_into(0x20, 0x10, buffer)
+    assert buffer == b"\x55\xa7\x42"
+    assert bus.written == [(0x10, b"\x55\xa7")] and bus.fault.transactions == 2 and bus.scan() == [0x20]
+    chip.reset_values()
+    bus.readfrom_mem_into(0x20, 0x10, buffer)
+    assert buffer == b"\x00\xa0\x42"
+
+
+@pytest.mark.parametrize(
+    "misuse",
+    [
+        lambda bus: bus.readfrom_mem_into(0x20, 0x0F, bytearray(1)),
+        lambda bus: bus.readfrom_mem_into(0x20, 0x10, bytearray(4)),  # past the last register
+        lambda bus: bus.readfrom_mem_into(0x20, 0x110, bytearray(1)),
+        lambda bus: bus.readfrom_mem_into(0x20, 0x10, bytearray(0)),
+        lambda bus: bus.readfrom_mem_into(0x7A, 0x10, bytearray(1)),
+        lambda bus: bus.writeto_mem(0x20, 0x13, b"\0"),
+        lambda bus: bus.writeto_mem(0x20, 0x10, b""),
+        lambda bus: bus.writeto_mem(0x20, 0x11, b"\xb0"),  # a reserved bit
+        lambda bus: bus.writeto_mem(0x20, 0x12, b"\x43"),  # read-only
+    ],
+)
+def test_i2c_forgives_no_mistake_of_a_driver(misuse: Callable[[I2C], None]) -> None:
+    bus, chip = i2c()
+    with pytest.raises(BusMisuse):
+        misuse(bus)
+    assert bytes(chip.values[0x10:0x13]) == b"\x00\xa0\x42"
+
+
+def test_faults_come_when_they_are_told_to() -> None:
+    bus, _ = i2c()
+    bus.fault.fail_at = 2
+    buffer = bytearray(1)
+    bus.readfrom_mem_into(0x20, 0x12, buffer)
+    with pytest.raises(OSError) as info:
+        bus.readfrom_mem_into(0x20, 0x12, buffer)
+    assert info.value.errno == 19
+    bus.readfrom_mem_into(0x20, 0x12, buffer)
+    with pytest.raises(OSError) as info:
+        bus.readfrom_mem_into(0x21, 0x12, buffer)
+    assert info.value.errno == 19
+    bus.fault.is_stuck = True
+    for action in (lambda: bus.writeto_mem(0x20, 0x10, b"\1"), bus.scan):
+        with pytest.raises(OSError) as info:
+            action()
+        assert info.value.errno == 110
+    assert bus.written == [] and bus.fault.transactions == 6
+
+
+class Echo:
+    """A chip on SPI that answers with what came before."""
+
+    def __init__(self) -> None:
+        self.selected: list[bool] = []
+        self._last = 0
+
+    def select(self, is_selected: bool) -> None:
+        self.selected.append(is_selected)
+
+    def transfer(self, value: int) -> int:
+        last, self._last = self._last, value
+        return last
+
+
+def test_spi_needs_a_selected_chip_and_equal_lengths() -> None:
+    chip = Echo()
+    bus = SPI(chip)
+    select = bus.chip_select()
+    buffer = bytearray(2)
+    with pytest.raises(BusMisuse):
+        bus.write(b"\1")
+    select(0)
+    bus.write(b"\1\2")
+    bus.write_readinto(b"\3\4", buffer)
+    assert buffer == b"\2\3" and bus.fault.transactions == 2
+    with pytest.raises(BusMisuse):
+        bus.write_readinto(b"\3", buffer)
+    select(1)
+    with pytest.raises(BusMisuse):
+        bus.write_readinto(b"\3\4", buffer)
+    assert chip.selected == [True, False]
+    bus.fault.is_stuck = True
+    select(0)
+    with pytest.raises(OSError):
+        bus.write(b"\1")
+
+
+def test_a_pin_tells_falling_edges_only() -> None:
+    told: list[Pin] = []
+    pin = Pin(1)
+    pin.irq(told.append, pin.IRQ_FALLING)
+    for level in (1, 0, 0, 1, 0):
+        pin(level)
+    assert told == [pin, pin] and pin() == 0
+    pin.irq(None)
+    pin(1)
+    pin(0)
+    assert len(told) == 2
+    with pytest.raises(BusMisuse):
+        pin.irq(told.append, 1)
+
+
+def test_time_wraps_as_ticks_do() -> None:
+    time = Time()
+    time.now_us = 2**30 - 500
+    before = time.ticks_us()
+    time.sleep_ms(1)
+    assert time.ticks_us() == 500
+    assert time.ticks_diff(time.ticks_us(), before) == 1000 == -time.ticks_diff(before, time.ticks_us())
+
+
+def mpu6050() -> tuple[Mpu6050, Time]:
+    time = Time()
+    return Mpu6050(time), time
+
+
+def test_the_mpu6050_ignores_nothing_that_a_real_one_would_ignore() -> None:
+    chip, time = mpu6050()
+    with pytest.raises(BusMisuse, match="sleeps"):
+        chip.write(0x19, b"\x09")
+    with pytest.raises(BusMisuse, match="clock"):
+        chip.write(0x6B, b"\x00")
+    chip.write(0x6B, b"\x80")
+    time.sleep_ms(49)
+    with pytest.raises(BusMisuse, match="resets"):
+        chip.write(0x6B, b"\x01")
+    status = bytearray(1)
+    chip.read_into(0x6B, status)
+    assert status == b"\xc0"
+    time.sleep_ms(1)
+    chip.read_into(0x6B, status)
+    assert status == b"\x40"
+    chip.write(0x6B, b"\x01")
+    chip.write(0x19, b"\x07")  # no filter: 8 kHz / 8
+    chip.accel_mg[:] = 0, 0, 1000
+    data = bytearray(15)
+    time.sleep_ms(30)  # it starts up
+    chip.read_into(0x3A, data)
+    assert data[0] == 0
+    time.sleep_ms(1)
+    chip.read_into(0x3A, data)
+    assert data.hex() == "01" + "00000000" + "4000" + "fdf7" + "000000000000"
+    chip.read_into(0x3A, data)
+    assert data[0] == 0
+
+
+def test_the_mutation_check_finds_what_nobody_looks_at() -> None:
+    tree = ast.parse("_A = const(0x10)\n_B = ((1, 2), 3)\n_WAIT_MS = 5\n_EIO = 5\nclass C:\n    x = 1\n")
+    found = [what for what, _ in mutation.mutants(tree)]
+    assert len(found) == 8 + 3 * 8
+    assert found[0] == "_A[0]: 0x10 -> 0x11" and "_B[0]: 0x3 -> 0x83" in found
+    sources = {ast.unparse(changed) for _, changed in mutation.mutants(tree)}
+    assert len(sources) == 32 and ast.unparse(tree) not in sources
