@@ -9,6 +9,7 @@ import mutation
 import pytest
 
 from mmc_sim.bus import I2C, SPI, BusMisuse, Pin, Registers, Time
+from mmc_sim.chips.lsm6ds import Lsm6ds
 from mmc_sim.chips.mpu6050 import Mpu6050
 
 TABLE = ((0x10, 0x00, 0xFF), (0x11, 0xA0, 0x0F), (0x12, 0x42, 0x00))
@@ -176,3 +177,39 @@ def test_the_mutation_check_finds_what_nobody_looks_at() -> None:
     assert found[0] == "_A[0]: 0x10 -> 0x11" and "_B[0]: 0x3 -> 0x83" in found
     sources = {ast.unparse(changed) for _, changed in mutation.mutants(tree)}
     assert len(sources) == 32 and ast.unparse(tree) not in sources
+
+
+def test_the_lsm6ds_tags_words_and_rolls_over() -> None:
+    time = Time()
+    chip = Lsm6ds(time)
+    for register, value in ((0x10, 0x40), (0x11, 0x40), (0x09, 0x44), (0x0A, 0x06)):
+        chip.write(register, bytes([value]))
+    chip.accel_mg[:] = 1000, 0, -1000
+    time.sleep_ms(20)  # two moments of 9.6 ms
+    status = bytearray(2)
+    chip.read_into(0x3A, status)
+    assert status == b"\x04\x00"
+    words = bytearray(21)
+    chip.read_into(0x78, words)
+    # gyroscope 0, accelerometer 0, gyroscope 1: sensor, moment, even parity; 1 g are 16393 counts of 61 micro-g
+    assert [words[at] for at in (0, 7, 14)] == [0b00001_00_1, 0b00010_00_1, 0b00001_01_0]
+    assert words[7:14].hex() == "11" + "0940" + "0000" + "f6bf"
+    chip.read_into(0x3A, status)
+    assert status == b"\x01\x00"
+    for misuse in (
+        lambda: chip.read_into(0x78, bytearray(6)),
+        lambda: chip.read_into(0x79, bytearray(6)),
+        lambda: chip.write(0x09, b"\x33"),
+        lambda: chip.write(0x0A, b"\x01"),
+        lambda: chip.write(0x10, b"\x70"),
+        lambda: chip.write(0x10, b"\x42"),
+        lambda: chip.write(0x11, b"\x46"),
+    ):
+        with pytest.raises(BusMisuse):
+            misuse()
+    chip.write(0x12, b"\x00")  # no automatic increment: the same register again
+    chip.read_into(0x0F, status)
+    assert status == b"\x6c\x6c"
+    chip.write(0x12, b"\x01")
+    with pytest.raises(BusMisuse, match="resets"):
+        chip.write(0x12, b"\x44")
