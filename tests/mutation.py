@@ -18,9 +18,9 @@ Conform = Callable[[ModuleType, Callable[[], object], Callable[[], object]], Non
 def mutants(tree: ast.Module) -> Iterator[tuple[str, ast.Module]]:
     """Every tree that differs in one bit of one constant, with its description."""
     for place, statement in enumerate(tree.body):
-        if not isinstance(statement, ast.Assign) or not isinstance(statement.targets[0], ast.Name):
+        if not isinstance(statement, ast.Assign):
             continue
-        name = statement.targets[0].id
+        name = ast.unparse(statement.targets[0])
         if name.endswith(("_MS", "_WORDS")) or name.startswith("_E"):
             continue
         numbers = [

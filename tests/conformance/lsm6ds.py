@@ -3,6 +3,7 @@
 from array import array
 
 from conformance.expectations import I2C, each_transaction_fails, fails, refuses, register_writes, same
+
 from mmc_sim.bus import Time
 from mmc_sim.chips.lsm6ds import Lsm6ds as Chip
 

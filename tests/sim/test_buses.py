@@ -9,6 +9,7 @@ import mutation
 import pytest
 
 from mmc_sim.bus import I2C, SPI, BusMisuse, Pin, Registers, Time
+from mmc_sim.chips.drv2605l import Drv2605l, OneShot
 from mmc_sim.chips.lsm6ds import Lsm6ds
 from mmc_sim.chips.mpu6050 import Mpu6050
 
@@ -171,12 +172,12 @@ def test_the_mpu6050_ignores_nothing_that_a_real_one_would_ignore() -> None:
 
 
 def test_the_mutation_check_finds_what_nobody_looks_at() -> None:
-    tree = ast.parse("_A = const(0x10)\n_B = ((1, 2), 3)\n_WAIT_MS = 5\n_EIO = 5\nclass C:\n    x = 1\n")
+    tree = ast.parse("_A = const(0x10)\n_B = ((1, 2), 3)\n_WAIT_MS = 5\n_EIO = 5\n_C, _D = 7, 8\nclass C:\n    x = 1\n")
     found = [what for what, _ in mutation.mutants(tree)]
-    assert len(found) == 8 + 3 * 8
-    assert found[0] == "_A[0]: 0x10 -> 0x11" and "_B[0]: 0x3 -> 0x83" in found
+    assert len(found) == 8 + 3 * 8 + 2 * 8
+    assert found[0] == "_A[0]: 0x10 -> 0x11" and {"_B[0]: 0x3 -> 0x83", "(_C, _D)[1]: 0x8 -> 0x0"} <= set(found)
     sources = {ast.unparse(changed) for _, changed in mutation.mutants(tree)}
-    assert len(sources) == 32 and ast.unparse(tree) not in sources
+    assert len(sources) == 48 and ast.unparse(tree) not in sources
 
 
 def test_the_lsm6ds_tags_words_and_rolls_over() -> None:
@@ -213,3 +214,65 @@ def test_the_lsm6ds_tags_words_and_rolls_over() -> None:
     chip.write(0x12, b"\x01")
     with pytest.raises(BusMisuse, match="resets"):
         chip.write(0x12, b"\x44")
+
+
+def drv2605l(motor: str) -> tuple[Drv2605l, Time]:
+    time = Time()
+    return Drv2605l(time, motor), time
+
+
+@pytest.mark.parametrize(
+    ("motor", "writes"),
+    [
+        ("erm", [(0x0C, 1)]),  # in standby
+        ("erm", [(0x01, 0), (0x0C, 1)]),  # open loop, as after a reset
+        ("erm", [(0x01, 0), (0x1D, 0x81), (0x0C, 1)]),
+        ("erm", [(0x01, 0), (0x1D, 0x80), (0x03, 6), (0x0C, 1)]),  # the LRA's library
+        ("lra", [(0x01, 0), (0x1D, 0x80), (0x03, 6), (0x0C, 1)]),  # driven as an ERM
+        ("erm", [(0x01, 0), (0x1D, 0x80), (0x04, 124), (0x0C, 1)]),
+        ("erm", [(0x01, 3)]),
+        ("erm", [(0x1E, 0x31)]),  # for ever
+        ("erm", [(0x01, 0x87)]),
+        ("erm", [(0x01, 0x80), (0x01, 0x00)]),  # too soon
+    ],
+)
+def test_the_drv2605l_refuses_what_a_real_one_would_do_wrong(motor: str, writes: list[tuple[int, int]]) -> None:
+    chip, _ = drv2605l(motor)
+    for register, value in writes[:-1]:
+        chip.write(register, bytes([value]))
+    with pytest.raises(BusMisuse):
+        chip.write(writes[-1][0], bytes([writes[-1][1]]))
+
+
+def test_standby_ends_whatever_the_drv2605l_plays() -> None:
+    chip, time = drv2605l("erm")
+    for register, value in ((0x01, 0), (0x1D, 0x80), (0x0C, 1)):
+        chip.write(register, bytes([value]))
+    assert chip.drive_pct == 100
+    chip.write(0x01, b"\x40")
+    assert chip.drive_pct == 0 and chip.fetch(0x0C) == 0
+    chip.write(0x01, b"\x05")
+    chip.write(0x02, b"\x80")
+    with pytest.raises(BusMisuse, match="backwards"):
+        _ = chip.drive_pct
+    time.sleep_ms(10_000)
+    chip.write(0x02, b"\x7f")
+    assert chip.drive_pct == 100  # for ever
+
+
+def test_a_one_shot_fires_once() -> None:
+    time = Time()
+    timer = OneShot(time)
+    fired: list[OneShot] = []
+    timer.init(mode=timer.ONE_SHOT, period=5, callback=fired.append)
+    for _ in range(10):
+        timer.fire_due()
+        time.sleep_ms(1)
+    assert fired == [timer]
+    timer.init(mode=timer.ONE_SHOT, period=5, callback=fired.append)
+    timer.deinit()
+    time.sleep_ms(10)
+    timer.fire_due()
+    assert len(fired) == 1
+    with pytest.raises(BusMisuse):
+        timer.init(mode=1, period=5, callback=fired.append)
