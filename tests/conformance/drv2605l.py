@@ -4,7 +4,7 @@ from conformance.expectations import I2C, each_transaction_fails, fails, refuses
 
 from mmc_sim.bus import Time
 from mmc_sim.chips.drv2605l import Drv2605l as Chip
-from mmc_sim.chips.drv2605l import OneShot
+from mmc_sim.pulses import OneShot
 
 CALIBRATION = (0x0D, 0x71)  # what the model finds, and the gain of 1 in the feedback register
 # A resonance: CONTROL1 with half its period in tenths of a millisecond above 0.5 ms.

@@ -9,9 +9,11 @@ import mutation
 import pytest
 
 from mmc_sim.bus import I2C, SPI, BusMisuse, Pin, Registers, Time
-from mmc_sim.chips.drv2605l import Drv2605l, OneShot
+from mmc_sim.chips.drv2605l import Drv2605l
 from mmc_sim.chips.lsm6ds import Lsm6ds
+from mmc_sim.chips.max17048 import Max17048
 from mmc_sim.chips.mpu6050 import Mpu6050
+from mmc_sim.pulses import OneShot, Pwm
 
 TABLE = ((0x10, 0x00, 0xFF), (0x11, 0xA0, 0x0F), (0x12, 0x42, 0x00))
 
@@ -276,3 +278,28 @@ def test_a_one_shot_fires_once() -> None:
     assert len(fired) == 1
     with pytest.raises(BusMisuse):
         timer.init(mode=1, period=5, callback=fired.append)
+
+
+@pytest.mark.parametrize("duty", [-1, 65536])
+def test_a_pwm_has_16_bits(duty: int) -> None:
+    with pytest.raises(BusMisuse):
+        Pwm().duty_u16(duty)
+
+
+def test_the_max17048_is_read_in_words() -> None:
+    chip = Max17048()
+    chip.cell_mv, chip.soc_256, chip.crate = 3700, 0x5080, -5
+    data = bytearray(2)
+    found = []
+    for register in (0x02, 0x04, 0x08, 0x16):
+        chip.read_into(register, data)
+        found.append(data.hex())
+    assert found == ["b900", "5080", "0012", "fffb"]  # 47360 units of 78.125 uV
+    for misuse in (
+        lambda: chip.read_into(0x04, bytearray(1)),
+        lambda: chip.read_into(0x05, bytearray(2)),
+        lambda: chip.read_into(0x10, bytearray(2)),
+        lambda: chip.write(0x06, b"\x40\x00"),
+    ):
+        with pytest.raises(BusMisuse):
+            misuse()

@@ -1,4 +1,4 @@
-"""DRV2605L with a motor, register by register: standby, real-time playback, effects, auto-calibration; and a one-shot.
+"""DRV2605L with a motor, register by register: standby, real-time playback, effects, auto-calibration.
 
 In:    time in microseconds; the motor: "erm", "lra", or "none" for a broken lead
 Out:   what I2C reads; `drive_pct`: how hard the motor is driven now
@@ -125,31 +125,3 @@ class Drv2605l(Registers):
             return 0x80
         self._is_going()
         return self.values[register]
-
-
-class OneShot:
-    """A timer of `machine` in its one-shot mode: calls back when `fire_due` finds it due."""
-
-    ONE_SHOT = 0
-
-    def __init__(self, time):
-        self._time = time
-        self._due_us = -1
-        self._callback = None
-
-    def init(self, mode, period, callback):
-        """Call callback(self) once, after `period` ms."""
-        if mode != self.ONE_SHOT or period < 1:
-            raise BusMisuse("mode {} period {}".format(mode, period))
-        self._due_us = self._time.now_us + 1000 * period
-        self._callback = callback
-
-    def deinit(self):
-        """Forget it."""
-        self._due_us = -1
-
-    def fire_due(self):
-        """Call back if it is time."""
-        if 0 <= self._due_us <= self._time.now_us:
-            self._due_us = -1
-            self._callback(self)
