@@ -1,7 +1,7 @@
 """Change a driver's constants bit by bit: a conformance routine has to notice each change.
 
 Looked at is every integer in what a module assigns to names at its top: registers, identities, bits, tables. Waiting
-times (`_..._MS`), sizes of buffers (`_..._WORDS`) and error numbers (`_E...`) are none of a chip's registers.
+times (`_..._MS`, `_US`), sizes of buffers (`_..._WORDS`) and error numbers (`_E...`) are none of a chip's registers.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ def mutants(tree: ast.Module) -> Iterator[tuple[str, ast.Module]]:
         if not isinstance(statement, ast.Assign):
             continue
         name = ast.unparse(statement.targets[0])
-        if name.endswith(("_MS", "_WORDS")) or name.startswith("_E"):
+        if name.endswith(("_MS", "_US", "_WORDS")) or name.startswith("_E"):
             continue
         numbers = [
             node for node in ast.walk(statement.value) if isinstance(node, ast.Constant) and type(node.value) is int

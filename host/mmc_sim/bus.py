@@ -24,6 +24,10 @@ class Time:
         """Let time pass."""
         self.now_us += 1000 * ms
 
+    def sleep_us(self, us):
+        """Let time pass."""
+        self.now_us += us
+
     def ticks_us(self):
         """Microseconds, wrapping at 2^30 as on the wearable."""
         return self.now_us & 0x3FFFFFFF
@@ -97,6 +101,7 @@ class Pin:
         self._level = level
         self._on_change = on_change
         self._handler = None
+        self._is_held = self._is_due = False
 
     def __call__(self, level=None):
         if level is None:
@@ -106,8 +111,30 @@ class Pin:
             if self._on_change:
                 self._on_change(self._level)
             if before and self._handler:
-                self._handler(self)
+                self._is_due = True
+                if not self._is_held:
+                    self._call(1)
         return None
+
+    def _call(self, times):
+        """Handlers don't nest: what comes in one waits for its end."""
+        self._is_held = True
+        while self._is_due and self._handler:
+            self._is_due = False
+            for _ in range(times):
+                self._handler(self)
+            times = 1
+        self._is_held = self._is_due = False
+
+    def hold_irq(self):
+        """Python is busy elsewhere: handlers have to wait."""
+        self._is_held = True
+
+    def release_irq(self, times=1):
+        """Call the handler so often for all that waited: once, or never if the port's queue was full."""
+        self._is_held = False
+        if self._is_due:
+            self._call(times)
 
     def irq(self, handler=None, trigger=IRQ_FALLING):
         """Call handler(pin) at falling edges; None: no more."""
