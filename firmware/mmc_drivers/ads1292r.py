@@ -61,8 +61,9 @@ def _store(ring: ptr8, slot: int, frame: ptr8):
 
 
 @micropython.viper
-def _decode(ring: ptr8, slot: int, slots: int, mean: ptr32, block: ptr16, samples: int, shift: int) -> int:
+def _decode(ring: ptr8, slot: int, slots: int, mean, block: ptr16, samples: int, shift: int) -> int:
     """Frames from `slot` on into `block`; returns the electrodes of the last that are off."""
+    sums = ptr32(mean)
     done = 0
     at = 0
     while done < samples:
@@ -71,9 +72,9 @@ def _decode(ring: ptr8, slot: int, slots: int, mean: ptr32, block: ptr16, sample
         while channel < 2:
             byte = at + 3 + 3 * channel
             value = (((ring[byte] << 16) | (ring[byte + 1] << 8) | ring[byte + 2]) ^ 0x800000) - 0x800000
-            sum64 = mean[channel]
+            sum64 = sums[channel]
             sum64 += value - (sum64 >> 6)
-            mean[channel] = sum64
+            sums[channel] = sum64
             counts = (value - (sum64 >> 6)) >> shift
             if counts > RAIL or value == 0x7FFFFF:
                 counts = RAIL
@@ -118,12 +119,13 @@ class Ads1292r:
         self._command(_RESET)
         time.sleep_ms(_RESET_MS)
         self._command(_SDATAC)
-        for _ in range(_TRIES):
-            identity = self._get(_ID)
+        identity = self._get(_ID)
+        for _ in range(_TRIES - 1):
             if identity == _IDENTITY:
                 break
             time.sleep_ms(_RESET_MS)
-        else:
+            identity = self._get(_ID)
+        if identity != _IDENTITY:
             self._fail(_ENODEV, _ID, "identity 0x{:02X}, not 0x{:02X}".format(identity, _IDENTITY))
         self._set(_CONFIG1, self._rate)
         self._set(_CONFIG2, _REFERENCE_AND_COMPARATORS)

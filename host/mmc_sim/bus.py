@@ -17,8 +17,11 @@ class BusMisuse(Exception):
 class Time:
     """The module `time` of drivers under test: sleeping is what makes time pass."""
 
-    def __init__(self):
+    def __init__(self, start_ticks_us=0):
+        """start_ticks_us: ticks when time begins, to see them wrap."""
         self.now_us = 0
+        self._start_us = start_ticks_us
+        self._wraps_us = 0x3FFFFFFF - start_ticks_us + 1
 
     def sleep_ms(self, ms):
         """Let time pass."""
@@ -30,7 +33,9 @@ class Time:
 
     def ticks_us(self):
         """Microseconds, wrapping at 2^30 as on the wearable."""
-        return self.now_us & 0x3FFFFFFF
+        if self._start_us and self.now_us >= self._wraps_us:  # no number beyond 2^30, which would be on the heap
+            return self.now_us - self._wraps_us
+        return (self._start_us + self.now_us) & 0x3FFFFFFF
 
     def ticks_diff(self, end, start):
         """From `start` to `end`, which may have wrapped."""

@@ -108,8 +108,8 @@ def measures(driver, lock, unlock):
         for _ in range(5):
             time.sleep_ms(4)
             assert not emg.read_into(block)
+            lock()  # the interrupt too
             time.sleep_ms(6)
-            lock()
             ready = emg.read_into(block)
             again = emg.read_into(block)
             unlock()
@@ -149,9 +149,11 @@ def loses(driver, lock, unlock):
         emg.begin()
         time.sleep_ms(7)
         before = chip.edges - 7
+        lock()
         chip.drdy.hold_irq()
         time.sleep_ms(stall_ms)
         chip.drdy.release_irq(times)
+        unlock()
         taken = lost = 0
         gaps = []
         for _ in range(100):

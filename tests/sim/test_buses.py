@@ -130,11 +130,14 @@ def test_a_pin_tells_falling_edges_only() -> None:
 
 
 def test_time_wraps_as_ticks_do() -> None:
-    time = Time()
-    time.now_us = 2**30 - 500
+    time = Time(2**30 - 500)
     before = time.ticks_us()
+    assert before == 2**30 - 500
     time.sleep_ms(1)
     assert time.ticks_us() == 500
+    time.sleep_us(200)
+    assert time.ticks_us() == 700 and time.now_us == 1200
+    time.now_us = 1000
     assert time.ticks_diff(time.ticks_us(), before) == 1000 == -time.ticks_diff(before, time.ticks_us())
 
 
