@@ -11,7 +11,8 @@ even if nobody else does, and that comes back until the chip has taken it. What 
 too: then the watchdog's reset and `begin`, which resets the chip, end it. Effects end by themselves whatever happens.
 
 The voltage codes are registers 0x16 and 0x17, by the formulas of 8.5.2 for the motor and its supply.
-Not certain without hardware: that 0 in real-time playback brakes; how long each effect takes.
+Real-time playback is signed, closed loop and bidirectional as after a reset: 0 rests and brakes, 127 is full strength.
+Not certain without hardware: how fast 0 brakes; how long each effect takes.
 """
 
 import time
@@ -40,7 +41,7 @@ _IDENTITY = const(7)  # of a DRV2605L, in the upper three bits of the status
 _FAILED = const(0x08)
 _TRIGGERED, _PLAYBACK, _CALIBRATE, _STANDBY, _RESET = 0x00, 0x05, 0x07, 0x40, 0x80
 _ERM_FEEDBACK, _LRA_FEEDBACK = 0x36, 0xB6  # reset values but for the kind
-_ERM_LIBRARY, _LRA_LIBRARY = 1, 6
+_ERM_LIBRARY, _LRA_LIBRARY = 2, 6  # B: 3 V; A has its overdrive written in, which closed loop adds by itself
 _BOOST = const(0x80)
 _ERM_DRIVE_TIME = const(0x13)
 _CLOSED_LOOP = const(0x80)  # of both kinds; signed playback

@@ -7,6 +7,7 @@ Cost:  one transfer of two bytes per question; nothing allocated
 Source: MAX17048 data sheet, register summary: VCELL 78.125 uV, SOC 1/256 %, CRATE 0.208 % per hour, all per bit
 
 It gauges by itself from the moment it has power and hibernates by itself, so there is nothing to stop.
+Without a cell VERSION reads 0xFFFF, and `begin` refuses.
 Not certain without hardware: that every lot has a VERSION of 0x001_.
 """
 

@@ -24,7 +24,7 @@ def begins(driver):
     """An ERM and LRAs, calibrated and with a calibration of earlier."""
     motor, bus, chip, time, _ = build(driver)
     same(motor.begin(0x53, 0x89), CALIBRATION + (0x35,))
-    before = [(1, 0x80), (1, 0), (3, 1), (0x16, 0x53), (0x17, 0x89), (0x1B, 0x93), (0x1D, 0x80), (0x1E, 0x30)]
+    before = [(1, 0x80), (1, 0), (3, 2), (0x16, 0x53), (0x17, 0x89), (0x1B, 0x93), (0x1D, 0x80), (0x1E, 0x30)]
     same(register_writes(bus), before + [(0x1A, 0x36), (1, 7), (0x0C, 1), (2, 0), (1, 0x40)])
     same(chip.drive_pct, 0)
     assert 1000 <= time.now_us // 1000 <= 1300

@@ -234,7 +234,8 @@ def drv2605l(motor: str) -> tuple[Drv2605l, Time]:
         ("erm", [(0x01, 0), (0x1D, 0x81), (0x0C, 1)]),
         ("erm", [(0x01, 0), (0x1D, 0x80), (0x03, 6), (0x0C, 1)]),  # the LRA's library
         ("lra", [(0x01, 0), (0x1D, 0x80), (0x03, 6), (0x0C, 1)]),  # driven as an ERM
-        ("erm", [(0x01, 0), (0x1D, 0x80), (0x04, 124), (0x0C, 1)]),
+        ("erm", [(0x01, 0), (0x1D, 0x80), (0x0C, 1)]),  # library A, in closed loop
+        ("erm", [(0x01, 0), (0x1D, 0x80), (0x03, 2), (0x04, 124), (0x0C, 1)]),
         ("erm", [(0x01, 3)]),
         ("erm", [(0x1E, 0x31)]),  # for ever
         ("erm", [(0x01, 0x87)]),
@@ -251,7 +252,7 @@ def test_the_drv2605l_refuses_what_a_real_one_would_do_wrong(motor: str, writes:
 
 def test_standby_ends_whatever_the_drv2605l_plays() -> None:
     chip, time = drv2605l("erm")
-    for register, value in ((0x01, 0), (0x1D, 0x80), (0x0C, 1)):
+    for register, value in ((0x01, 0), (0x1D, 0x80), (0x03, 2), (0x0C, 1)):
         chip.write(register, bytes([value]))
     assert chip.drive_pct == 100
     chip.write(0x01, b"\x40")

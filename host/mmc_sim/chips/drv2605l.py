@@ -86,6 +86,8 @@ class Drv2605l(Registers):
             raise BusMisuse("the motor is of the other kind")
         if (values[LIBRARY] == 6) != bool(is_lra):
             raise BusMisuse("library {} is for the other kind of motor".format(values[LIBRARY]))
+        if values[MODE] == 0 and values[LIBRARY] == 1 and not values[CONTROL3] & 0x20:
+            raise BusMisuse("library A has its overdrive written in: for open loop only")
         if values[CONTROL3] & 0x21:
             raise BusMisuse("open loop: there is no feedback")
         if values[MODE] == 0:
