@@ -147,3 +147,27 @@ def test_samples_and_gaps_are_the_clock(
         assert 0 <= waiting < 10, seed
         gaps += wearer.gaps
     assert gaps > HISTORIES // SHARES
+
+
+def test_a_sample_that_comes_while_a_gap_is_told_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mmc_drivers.ads1292r, "time", mmc_drivers.ads1292r.time)
+    emg, chip, time, _ = ads1292r.build(mmc_drivers.ads1292r)
+    emg.begin()
+    block = array("h", bytes(40))
+    assert not emg.read_into(block)
+    time.sleep_ms(5)
+    chip.drdy.hold_irq()
+    time.sleep_ms(3)
+    chip.drdy.release_irq()
+    count = emg._count_edges
+
+    def count_and_be_interrupted() -> int:
+        emg._count_edges = count
+        edges = count()
+        time.sleep_us(1000)
+        return edges
+
+    emg._count_edges = count_and_be_interrupted
+    assert emg.take_lost() == 8
+    time.sleep_ms(9)
+    assert emg.read_into(block) and emg.take_lost() == 0
