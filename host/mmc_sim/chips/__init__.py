@@ -1,0 +1,1 @@
+"""Strict models of the chips, register by register; written from data sheets, not from the drivers."""

@@ -1,0 +1,173 @@
+"""No sample is lost, late or doubled without being counted: random stalls of 1 to 500 ms in the way of interrupts."""
+
+from __future__ import annotations
+
+import random
+from array import array
+from collections.abc import Callable
+
+import pytest
+from conformance import ads1292r, esp32_adc
+
+import mmc_drivers.ads1292r
+import mmc_drivers.esp32_adc
+
+HISTORIES = 10_000  # of each front end
+SHARES = 4  # tests, so that a failure is found sooner
+
+
+def value_of(number: int) -> int:
+    """Each sample has its own value, so that a shift by one is seen."""
+    return number * 7919 % 401 - 200
+
+
+class Wearer:
+    """Reads as the sampler does, and knows from the clock alone which samples each block has to hold.
+
+    Subclasses set `emg`, `sleep_us`, `hold` and `release`, and say how many samples there have been.
+    """
+
+    emg: mmc_drivers.ads1292r.Ads1292r | mmc_drivers.esp32_adc.Esp32Adc
+    sleep_us: Callable[[int], None]
+    hold: Callable[[], None]
+    release: Callable[[int], None]
+
+    def __init__(self, luck: random.Random) -> None:
+        self.luck = luck
+        self.ring_samples = luck.choice((16, 20, 64))
+        self.pauses = [0]  # what a look at the counter or the clock takes
+        self.taken = self.lost = self.gaps = 0
+        self._block = array("h", bytes(40))
+
+    def begin(self) -> None:
+        self.emg.begin()
+        self.pauses[:] = self.luck.choice(((0,), (0, 0, 0, 20, 400), (0, 0, 0, 0, 0, 1500)))
+
+    def samples(self) -> int:
+        raise NotImplementedError
+
+    def holds(self, value: int) -> int:
+        """What a block has to hold for a value, as samples follow each other."""
+        return value
+
+    def read(self) -> None:
+        """All blocks, then the gap behind them."""
+        while self.emg.read_into(self._block):
+            for i in range(10):
+                wanted = self.holds(value_of(self.taken + self.lost + i))
+                assert self._block[2 * i] == self._block[2 * i + 1] == wanted
+            self.taken += 10
+        lost = self.emg.take_lost()
+        self.lost += lost
+        self.gaps += lost > 0
+
+
+class WearerOfAds1292r(Wearer):
+    def __init__(self, luck: random.Random) -> None:
+        super().__init__(luck)
+        self.emg, self._chip, time, _ = ads1292r.build(
+            mmc_drivers.ads1292r,
+            lambda number, channel: value_of(number - self._first),
+            ring_samples=self.ring_samples,
+            looking=lambda time: time.sleep_us(luck.choice(self.pauses)),
+        )
+        self._first = 50  # samples that `begin` waits for
+        self.sleep_us = time.sleep_us
+        self.hold, self.release = self._chip.drdy.hold_irq, self._chip.drdy.release_irq
+        self.begin()
+        assert self._chip.edges == self._first
+        self._sum64 = 64 * value_of(-1)
+
+    def samples(self) -> int:
+        return self._chip.edges - self._first
+
+    def holds(self, value: int) -> int:
+        self._sum64 += value - self._sum64 // 64
+        return value - self._sum64 // 64
+
+
+class WearerOfEsp32Adc(Wearer):
+    def __init__(self, luck: random.Random) -> None:
+        super().__init__(luck)
+        start_us = luck.choice((0, 2**30 - luck.randrange(1_000_000)))
+
+        def signal(now_us: int) -> int:
+            """The second channel is converted after the first, which may be in the next period."""
+            return 1650 + value_of(now_us // 1000 - 1)
+
+        def second(now_us: int) -> int:
+            return signal(now_us - 55)
+
+        self.emg, timer, self._time = esp32_adc.build(
+            mmc_drivers.esp32_adc,
+            (signal, second),
+            start_us,
+            ring_samples=self.ring_samples,
+            looking=lambda timer: timer.run_us(luck.choice(self.pauses)),
+        )
+        self.sleep_us = timer.run_us
+        self.hold = timer.hold
+        self.release = lambda times: timer.release()
+        self.begin()
+
+    def samples(self) -> int:
+        return self._time.now_us // 1000
+
+
+def live(wearer: Wearer, luck: random.Random) -> None:
+    """One history: work of any length between reads, stalls that hold the interrupt, samples that come meanwhile."""
+    for _ in range(luck.randrange(1, 6)):
+        for _ in range(luck.randrange(8)):
+            wearer.sleep_us(luck.choice((300, 1000, 4100, 10_000)))
+            wearer.read()
+        stall_ms = luck.randrange(1, 501) if luck.random() < 0.5 else luck.randrange(1, 13)
+        wearer.hold()
+        wearer.sleep_us(1000 * stall_ms + luck.randrange(1000))
+        wearer.release(luck.choice((0, 1, 1, 1, 2)))
+        if luck.random() < 0.3:
+            wearer.sleep_us(luck.randrange(40_000))  # and nobody reads
+    wearer.pauses[:] = [0]
+    for _ in range(8):
+        wearer.sleep_us(5000)
+        wearer.read()
+
+
+@pytest.mark.parametrize("share", range(SHARES))
+@pytest.mark.parametrize("kind", [WearerOfAds1292r, WearerOfEsp32Adc])
+def test_samples_and_gaps_are_the_clock(
+    kind: Callable[[random.Random], Wearer], share: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mmc_drivers.ads1292r, "time", mmc_drivers.ads1292r.time)
+    gaps = 0
+    for seed in range(share, HISTORIES, SHARES):
+        luck = random.Random(seed)
+        wearer = kind(luck)
+        live(wearer, luck)
+        waiting = wearer.samples() - wearer.taken - wearer.lost
+        assert 0 <= waiting < 10, seed
+        gaps += wearer.gaps
+    assert gaps > HISTORIES // SHARES
+
+
+def test_a_sample_that_comes_while_a_gap_is_told_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mmc_drivers.ads1292r, "time", mmc_drivers.ads1292r.time)
+    emg, chip, time, _ = ads1292r.build(mmc_drivers.ads1292r)
+    emg.begin()
+    block = array("h", bytes(40))
+    assert not emg.read_into(block)
+    time.sleep_ms(5)
+    chip.drdy.hold_irq()
+    time.sleep_ms(3)
+    chip.drdy.release_irq()
+    count = emg._count_edges
+
+    def count_and_be_interrupted() -> int:
+        emg._count_edges = count
+        edges = count()
+        time.sleep_us(1000)
+        return edges
+
+    emg._count_edges = count_and_be_interrupted
+    assert emg.take_lost() == 8
+    time.sleep_ms(9)
+    assert emg.read_into(block) and emg.take_lost() == 0
