@@ -13,6 +13,7 @@ from mmc_host.errors import LinkError
 from mmc_host.flash import device_files, manifest
 from mmc_host.flash.device_files import Mpremote
 from mmc_host.flash.manifest import App, Copy, MakeFolder, Rename, Verify, file_of
+from mmc_host.flash.partitions import Partition
 
 BLOCKS = 64
 OFFSET = 0x2000  # of the file system in the flash
@@ -23,6 +24,8 @@ folder /app_a
 file 0 e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855 /app_a/a name.mpy
 active 2f6170705f610a
 space 131072 4096
+partition 1 129 2097152 524288 vfs
+partition 0 0 65536 2031616 factory
 micropython 1.26.1 11014
 end
 """
@@ -34,6 +37,7 @@ def test_what_a_device_tells() -> None:
     assert found.files.files["/app_a/a name.mpy"] == file_of("/app_a/a name.mpy", b"")
     assert found.files.folders == {"/app_a"} and found.files.active == "/app_a" and found.files.running is None
     assert (found.files.free_bytes, found.files.block_bytes) == (131072, 4096)
+    assert found.table == (Partition("factory", 0, 0, 0x10000, 0x1F0000), Partition("vfs", 1, 0x81, 0x200000, 0x80000))
     assert (found.micropython, found.mpy_version, found.architecture) == ("1.26.1", 6, "xtensawin")
     device_files.check_loads(found, "xtensawin")
     with pytest.raises(UsageError, match="machine code for xtensawin, the board's is rv32imc"):
@@ -51,6 +55,7 @@ def test_what_a_device_tells() -> None:
         TOLD.replace("micropython 1.26.1 11014\n", ""),
         TOLD.replace("file 5 ", "file five "),
         TOLD.replace("file 5 ", "file "),
+        TOLD.replace("partition 1 129 ", "partition 1 "),
         TOLD.replace("active 2f", "active 2"),
     ],
 )

@@ -37,6 +37,7 @@ from mmc_host.flash.manifest import (
     Rename,
     Verify,
 )
+from mmc_host.flash.partitions import Partition, Table
 
 _CALL_TIMEOUT_S = 120.0
 _ARCHITECTURES = (
@@ -89,6 +90,13 @@ except OSError:
     pass
 space = os.statvfs("/")
 print("space", space[1] * space[3], space[1])
+try:
+    from esp32 import Partition
+    for kind in (Partition.TYPE_APP, Partition.TYPE_DATA):
+        for part in Partition.find(kind):
+            print("partition", *part.info()[:5])
+except ImportError:
+    pass
 version = sys.implementation[1]
 print("micropython", ".".join(str(n) for n in version[:3]), getattr(sys.implementation, "_mpy", 0))
 print("end")
@@ -103,6 +111,7 @@ class Device:
     micropython: str  # "1.26.1"
     mpy_version: int  # of the .mpy files that it loads
     architecture: str  # of the machine code in them, "" for none
+    table: Table  # sorted by offset; empty where MicroPython knows of none
 
 
 class Console(Protocol):
@@ -198,6 +207,7 @@ def parse(text: str) -> Device:
     """
     files: dict[str, File] = {}
     folders: set[str] = set()
+    table: list[Partition] = []
     active, space, version, mpy, whole = "", (0, 0), "", 0, False
     for number, line in enumerate(text.splitlines(), 1):
         word, _, rest = line.partition(" ")
@@ -212,6 +222,9 @@ def parse(text: str) -> Device:
             elif word == "space":
                 free, block = rest.split()
                 space = int(free), int(block)
+            elif word == "partition":
+                kind, subtype, offset, size, name = rest.split(" ", 4)
+                table.append(Partition(name, int(kind), int(subtype), int(offset), int(size)))
             elif word == "micropython":
                 version, tag = rest.split()
                 mpy = int(tag)
@@ -227,6 +240,7 @@ def parse(text: str) -> Device:
         version,
         mpy & 0xFF,
         _ARCHITECTURES[architecture] if architecture < len(_ARCHITECTURES) else f"number {architecture}",
+        tuple(sorted(table, key=lambda part: part.offset)),
     )
 
 
