@@ -40,6 +40,8 @@ def test_boards_are_found_by_name_or_by_their_folder(board: Board, tmp_path: Pat
         UsageError, match=r"^there is no board 'testr'; did you mean 'tester'\?; boards: other, tester$"
     ):
         boards.find_board("testr", folder)
+    with pytest.raises(UsageError, match=r"^which board \(make: BOARD=name\)\? boards: other, tester$"):
+        boards.find_board("", folder)
     with pytest.raises(UsageError, match=r"^sim has no image to flash; boards: other, tester$"):
         boards.find_board("sim", folder)
     with pytest.raises(UsageError, match=r"has no board\.toml"):

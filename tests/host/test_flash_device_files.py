@@ -173,6 +173,9 @@ class Line:
         self._count()
         return self._console.run(script)
 
+    def answers(self) -> bool:
+        return self._console.answers()
+
     def copy(self, files: Sequence[Copy]) -> None:
         self._count()
         self._console.copy([Copy(self._spoil(file.data), file.path) for file in files])

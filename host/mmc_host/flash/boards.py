@@ -74,7 +74,7 @@ def find_board(name: str, folder: Path) -> Board:
     """Return a board.
 
     Args:
-        name: of a board in `folder`; or the path, with a slash in it, of a folder with a board.toml.
+        name: of a board in `folder`, "" for none; or the path, with a slash in it, of a folder with a board.toml.
         folder: of all boards.
 
     Raises:
@@ -89,8 +89,10 @@ def find_board(name: str, folder: Path) -> Board:
     if name in known:
         return read_board(folder / name)
     there = f"boards: {', '.join(known)}" if known else "no board can be flashed yet: `mmc-host sim` is the wearable"
-    if (folder / name / _FILE).is_file():
+    if name and (folder / name / _FILE).is_file():
         raise UsageError(f"{name} has no image to flash; {there}")
+    if not name:
+        raise UsageError(f"which board (make: BOARD=name)? {there}")
     raise UsageError(f"there is no board {name!r}{suggestion(name, known)}; {there}")
 
 

@@ -40,6 +40,7 @@ from mmc_host.flash.manifest import (
 from mmc_host.flash.partitions import Partition, Table
 
 _CALL_TIMEOUT_S = 120.0
+_ANSWER_TIMEOUT_S = 5.0
 _ARCHITECTURES = (
     "",
     "x86",
@@ -121,6 +122,10 @@ class Console(Protocol):
         """Run a script on the device; return what it printed."""
         ...
 
+    def answers(self) -> bool:
+        """Whether it is there, within seconds."""
+        ...
+
     def copy(self, files: Sequence[Copy]) -> None:
         """Write files in place."""
         ...
@@ -133,7 +138,7 @@ class Console(Protocol):
 class Mpremote:
     """The console of a serial port, through mpremote."""
 
-    def __init__(self, port: str, timeout_s: float = _CALL_TIMEOUT_S):
+    def __init__(self, port: str):
         """Nothing is opened yet.
 
         Raises:
@@ -142,11 +147,18 @@ class Mpremote:
         if find_spec("mpremote") is None:
             raise UsageError("mpremote is missing: pip install 'mmc-host[flash]'")
         self.port = port
-        self._timeout_s = timeout_s
 
     def run(self, script: str) -> str:
         """See `Console`."""
         return self._call("exec", script)
+
+    def answers(self) -> bool:
+        """See `Console`."""
+        try:
+            self._call("exec", "pass", timeout_s=_ANSWER_TIMEOUT_S)
+        except LinkError:
+            return False
+        return True
 
     def copy(self, files: Sequence[Copy]) -> None:
         """See `Console`."""
@@ -169,7 +181,7 @@ class Mpremote:
         """See `Console`."""
         self._call("reset")
 
-    def _call(self, *arguments: str) -> str:
+    def _call(self, *arguments: str, timeout_s: float = _CALL_TIMEOUT_S) -> str:
         command = [sys.executable, "-m", "mpremote", "connect", self.port, "resume", *arguments]
         try:
             done = subprocess.run(
@@ -178,11 +190,11 @@ class Mpremote:
                 capture_output=True,
                 encoding="utf-8",
                 errors="replace",
-                timeout=self._timeout_s,
+                timeout=timeout_s,
                 check=False,
             )
         except subprocess.TimeoutExpired:
-            raise LinkError(f"{self.port}: MicroPython did not answer within {self._timeout_s:.0f} s") from None
+            raise LinkError(f"{self.port}: MicroPython did not answer within {timeout_s:.0f} s") from None
         if done.returncode:
             words = (done.stderr.strip() or done.stdout.strip() or f"exit code {done.returncode}").splitlines()
             raise LinkError(f"{self.port}: {words[-1]}")
@@ -322,13 +334,9 @@ def wait_for(console: Console, timeout_s: float, now: Callable[[], float] = time
         LinkError: it does not within `timeout_s`.
     """
     end = now() + timeout_s
-    while True:
-        try:
-            console.run("pass")
-            return
-        except LinkError:
-            if now() >= end:
-                raise
+    while not console.answers():
+        if now() >= end:
+            raise LinkError(f"MicroPython's console does not answer within {timeout_s:.0f} s")
 
 
 def _script(starts: Sequence[str]) -> str:
