@@ -5,8 +5,10 @@ The app is the real firmware; its board says that it was opened, and nothing mor
 
 import hashlib
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.error import URLError
 
 import pytest
 from flash_board import FlashBoard, blank
@@ -92,10 +94,12 @@ def bench(mpy64: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Itera
 
 
 @pytest.fixture
-def small_app(monkeypatch: pytest.MonkeyPatch) -> None:
+def small_app(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Not the whole firmware, where it is not the point."""
 
-    def build(board: boards.Board, folder: Path) -> manifest.App:
+    def build(board: boards.Board) -> manifest.App:
+        folder = tmp_path / "small"
+        folder.mkdir(exist_ok=True)
         text = (board.folder / "board.py").read_text()
         (folder / "board.py").write_text(text)
         (folder / "main.py").write_text("import board\nboard.open_board()\n")
@@ -129,7 +133,9 @@ def test_from_blank_to_running_then_nothing_to_do_then_an_update(bench: Bench) -
     assert bench.opened() == 1
 
     before = hashlib.sha256(bench.file.read_bytes()).digest()
+    begin = time.monotonic()
     assert bench.flash().strip().endswith("is already up to date.")
+    print(f"nothing to do took {time.monotonic() - begin:.2f} s")
     assert bench.commands() == []
     assert hashlib.sha256(bench.file.read_bytes()).digest() == before
     assert bench.opened() == 1  # the app runs again after being looked at
@@ -201,7 +207,9 @@ def test_a_cut_while_flashing_is_mended_by_the_next_run(bench: Bench, cut_at: in
 
 
 @pytest.mark.usefixtures("small_app")
-def test_each_refusal_has_its_own_message_and_touches_nothing(bench: Bench, tmp_path: Path) -> None:
+def test_each_refusal_has_its_own_message_and_touches_nothing(
+    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     before = bench.file.read_bytes()
     bench.board.chip(chip="ESP32-S3")
     assert "this is an esp32s3, tester has an esp32" in bench.flash(code=2)
@@ -215,5 +223,14 @@ def test_each_refusal_has_its_own_message_and_touches_nothing(bench: Bench, tmp_
     assert "there is no port" in run("flash", str(bench.folder), "--port", str(tmp_path / "gone")).output
     told = run("flash", str(bench.folder), "--port", bench.board.port, "--no-download").output
     assert "TEST-v1.29.0.bin is not here and nothing may be downloaded: fetch https://firmware.invalid/" in told
+
+    def no_network(address: str, timeout: float) -> None:
+        raise URLError(OSError(101, "Network is unreachable"))
+
+    monkeypatch.setattr("urllib.request.urlopen", no_network)
+    told = run("flash", str(bench.folder), "--port", bench.board.port)
+    assert told.exit_code == 3
+    assert "https://firmware.invalid/TEST-v1.29.0.bin can't be downloaded" in told.output
+    assert f"put it to {bench.home}/firmware/TEST-v1.29.0.bin or name it with --image" in told.output
     assert "no board can be flashed yet" in run("flash", "tester").output or "boards: " in run("flash", "tester").output
     assert bench.file.read_bytes() == before

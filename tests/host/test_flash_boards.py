@@ -163,3 +163,13 @@ def test_a_file_of_the_users_must_be_the_very_image(board: Board, tmp_path: Path
     file.write_bytes(IMAGE[:-1] + b"!")
     with pytest.raises(UsageError, match=r"its SHA-256 is [0-9a-f]{64}, that of TEST-v1\.29\.0\.bin is"):
         image.get_image(board.image, file, may_download=True, fetch=never)
+
+
+def test_a_full_disk_is_told(board: Board, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(old: Path, new: Path) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.replace", full)
+    with pytest.raises(UsageError, match="the disk is full: make room for"):
+        image.get_image(board.image, None, may_download=True, fetch=lambda address, most: IMAGE)
+    assert not image.cached(board.image).exists()

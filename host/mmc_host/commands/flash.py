@@ -1,6 +1,5 @@
 """`mmc-host flash`: put MicroPython and the app on a board, or bring them up to date."""
 
-import tempfile
 from pathlib import Path
 
 import rich_click as click
@@ -52,8 +51,7 @@ def command(
         tell=say,
         stamp=strftime("%Y%m%d-%H%M%S", localtime()),
     )
-    with tempfile.TemporaryDirectory(prefix="mmc-app-") as folder:
-        steps = run.flash(known, app.build(known, Path(folder)), ways, run.Wishes(erase, dry_run))
+    steps = run.flash(known, app.build(known), ways, run.Wishes(erase, dry_run))
     if not steps:
         say(f"{known.name} at {chosen} is already up to date.")
     elif dry_run:
