@@ -69,6 +69,11 @@ def test_a_port_that_is_gone(board: str, tmp_path: Path) -> None:
     assert "there is no port" in refused(3, board, "--port", str(tmp_path / "gone"))
 
 
+@pytest.mark.parametrize("line", ["sim://holds", "tcp://localhost:1"])
+def test_a_line_to_an_app_is_no_port_to_flash(board: str, line: str) -> None:
+    assert f"{line} is a line to an app: give a serial device's path" in refused(2, board, "--port", line)
+
+
 def test_a_wrong_image_is_told_before_the_port_is_looked_for(board: str, tmp_path: Path) -> None:
     (tmp_path / "wrong.bin").write_bytes(IMAGE[:-1] + b"?")
     told = refused(2, board, "--image", str(tmp_path / "wrong.bin"), "--port", str(tmp_path / "gone"))

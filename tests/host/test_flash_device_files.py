@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
-from flash_board import BLOCK_BYTES, FlashBoard, blank
+from flash_board import BLOCK_BYTES, FlashBoard, blank, started
 from flash_model import BOOT_TEXT
 
 from mmc_core.errors import FormatError, PeerError, UsageError
@@ -44,6 +44,27 @@ def test_what_a_device_tells() -> None:
         device_files.check_loads(found, "rv32imc")
     with pytest.raises(UsageError, match=r"loads \.mpy of version 5"):
         device_files.check_loads(device_files.parse(TOLD.replace("11014", "11013")), "xtensawin")
+
+
+def test_what_both_micropythons_tell(mpy: Path, tmp_path: Path) -> None:
+    """The wearable's Python is no newer than the older of the two."""
+    flash = blank(tmp_path / "flash.bin", BLOCKS * BLOCK_BYTES)
+    fill = """
+for path in ("/app_a", "/app_b", "/app_b/deep", "/settings"):
+    os.mkdir(path)
+for path in ("/boot.py", "/app_b/deep/x.mpy", "/settings/mine"):
+    with open(path, "wb") as file:
+        file.write(path * 300)
+with open("/active", "w") as file:
+    file.write("/app_b")
+"""
+    found = device_files.parse(started(mpy, flash, 0, BLOCKS, "", fill + device_files.script([""])))
+    assert set(found.files.files) == {"/boot.py", "/active", "/app_b/deep/x.mpy"}
+    assert found.files.files["/app_b/deep/x.mpy"] == file_of("/app_b/deep/x.mpy", b"/app_b/deep/x.mpy" * 300)
+    assert found.files.folders == {"/app_a", "/app_b", "/app_b/deep"}
+    assert found.files.active == "/app_b" and found.files.running is None
+    assert found.mpy_version == 6 and found.architecture in ("x86", "x64")
+    assert 0 < found.files.free_bytes < BLOCKS * BLOCK_BYTES
 
 
 @pytest.mark.parametrize(

@@ -30,6 +30,7 @@ def command(
     """
     from time import localtime, strftime
 
+    from mmc_core.errors import UsageError
     from mmc_host.flash import app, boards, image, plan, run
     from mmc_host.flash.device_files import Mpremote
     from mmc_host.flash.esptool import Esptool
@@ -41,7 +42,10 @@ def command(
         image.get_image(known.image, image_file, may_download=False)  # a wrong file is told before anything else
     found = [(entry.port, entry.description) for entry in attached() if entry.kind == "serial"]
     chosen = plan.choose_port(found, port)
-    SerialTransport(chosen).close()  # missing, in use, not ours to open: it says so
+    if chosen.startswith(("sim://", "tcp://")):
+        raise UsageError(f"{chosen} is a line to an app: give a serial device's path, or socket://host:port")
+    if "://" not in chosen:
+        SerialTransport(chosen).close()  # missing, in use, not ours to open: it says so
     ways = run.Ways(
         console=Mpremote(chosen),
         boot_loader=Esptool(chosen),

@@ -208,7 +208,7 @@ def read_device(console: Console) -> Device:
         LinkError: the console does not answer.
         FormatError: it answers anything else.
     """
-    return parse(console.run(_script([""])))
+    return parse(console.run(script([""])))
 
 
 def parse(text: str) -> Device:
@@ -339,13 +339,14 @@ def wait_for(console: Console, timeout_s: float, now: Callable[[], float] = time
             raise LinkError(f"MicroPython's console does not answer within {timeout_s:.0f} s")
 
 
-def _script(starts: Sequence[str]) -> str:
+def script(starts: Sequence[str]) -> str:
+    """Return what makes a device tell of these paths, for `parse`; "" is the root, and both app folders."""
     return _LIST.format(folders=FOLDERS, starts=list(starts), active=ACTIVE)
 
 
 def _verify(console: Console, wanted: Verify) -> None:
     starts = [wanted.folder] if wanted.folder else [file.path for file in wanted.files]
-    found = parse(console.run(_script(starts))).files.files
+    found = parse(console.run(script(starts))).files.files
     shall = {file.path: file for file in wanted.files}
     wrong = sorted(path for path in shall.keys() | found.keys() if shall.get(path) != found.get(path))
     if wrong:
