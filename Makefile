@@ -81,9 +81,9 @@ test-mpy: $(STAMP) mpy32 ## Run the tests on real MicroPython, 64-bit and 32-bit
 	@$(PY) -m pytest tests/mpy $(ARGS)
 
 .PHONY: flash
-flash: ## Put the firmware on a board (not there yet)
-	@echo "make flash is not there yet: it comes with the first real boards. Until then 'make sim' is the wearable." >&2
-	@exit 1
+flash: $(STAMP) ## Put MicroPython and the app on a board (BOARD=name, PORT=, IMAGE=, ERASE=1, ARGS="--help" shows more)
+	@$(VENV)/bin/mmc-host flash $(if $(BOARD),"$(BOARD)") $(if $(PORT),--port "$(PORT)") \
+		$(if $(IMAGE),--image "$(IMAGE)") $(if $(filter 1,$(ERASE)),--erase) $(ARGS)
 
 .PHONY: wheel
 wheel: $(STAMP) ## Build the wheel into dist/

@@ -39,15 +39,20 @@ FACTS: dict[str, tuple[int, int] | None] = {
     "console.input_bytes": (64, 65_536),
 }
 
+# Facts of flashing, which the device does not need: mmc_host/flash/boards.py reads and checks them.
+HOST_TABLES = ("flash", "image", "boot", "partitions")
+
 
 class BadFacts(Exception):
     """A board.toml can't be used; the text says what to change."""
 
 
 def flatten(table: Mapping[str, object]) -> dict[str, object]:
-    """Return the keys of a TOML document with their table in front: {"emg.rate_hz": 1000, ...}."""
+    """Return the device's keys of a TOML document with their table in front: {"emg.rate_hz": 1000, ...}."""
     flat: dict[str, object] = {}
     for key, value in table.items():
+        if key in HOST_TABLES:
+            continue
         if isinstance(value, dict):
             flat.update({f"{key}.{inner}": fact for inner, fact in value.items()})
         else:

@@ -18,6 +18,7 @@ from mmc_host.errors import exit_code
 
 # In the order of a day: connect, set up, train, bring home, look.
 COMMANDS = (
+    "flash",
     "devices",
     "settings",
     "program",

@@ -61,6 +61,11 @@ def test_the_simulators_facts() -> None:
     assert facts["IMU_GYRO_COUNTS_PER_DPS"] == bodyfile.GYRO_COUNTS_PER_DPS
 
 
+def test_facts_of_flashing_stay_on_the_host(tmp_path: Path, sim_text: str) -> None:
+    source = write(tmp_path / "sim", sim_text + "\n[flash]\nsize_bytes = 1\n[partitions]\nvfs = [0, 1]\n")
+    assert make_board_facts.read(source) == make_board_facts.read(SIM / "board.toml")
+
+
 def test_drift_is_reported_and_mended(tmp_path: Path, monkeypatch, capsys, sim_text: str) -> None:
     monkeypatch.setattr(make_board_facts, "ROOT", tmp_path)
     source = write(tmp_path / "boards" / "sim", sim_text.replace("spin_down_ms = 60", "spin_down_ms = 61"))

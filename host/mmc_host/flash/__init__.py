@@ -1,0 +1,1 @@
+"""Putting firmware and app on a board: one question per file."""
