@@ -51,15 +51,11 @@ class Sampler:
         if not self._emg.read_into(self.block):
             return False
         self.samples += BLOCK_SAMPLES
-        self._has_reading = self._read_imu()
+        came = _read(self._imu, self.imu)
+        self._has_reading = came > 0
+        if came < 0:  # the block is good all the same
+            self.imu_error = -came
         return True
-
-    def _read_imu(self):
-        try:
-            return self._imu.read_into(self.imu)
-        except OSError as error:  # the block is good all the same
-            self.imu_error = error.errno or 1
-            return False
 
     @property
     def lead_off(self):
@@ -70,3 +66,11 @@ class Sampler:
     def reading(self):
         """The IMU reading (six counts) that came with the block, or None when none did."""
         return self.imu if self._has_reading else None
+
+
+def _read(imu, reading):
+    """1 when a reading came, 0 when none did, else the error's number below 0."""
+    try:
+        return 1 if imu.read_into(reading) else 0
+    except OSError as error:
+        return -(error.errno or 1)

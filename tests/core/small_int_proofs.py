@@ -273,13 +273,13 @@ def sampler_proof(channels: int) -> Proof:
         },
         contracts={
             "in.emg.read_into": ((None,), BIT), "in.emg.take_lost": ((), TIME), "in.emg.lead_off": ((), (0, 15)),
-            "self._read_imu": ((), BIT),
+            "_read": ((None, None), (-RARE, 1)),
         },
     )  # fmt: skip
     calls = "restart t_samples take_lost next_block lead_off reading".split()
     return Proof(
         sampler, rules, Invariant(fields), calls=[[(name, [])] for name in calls],
-        beside=("_read_imu",),  # it computes nothing
+        beside=("_read",),  # it computes nothing
         made=[("__init__", [Ref("in.emg"), Ref("in.imu"), Ref("in.facts")])],
         given={"in.facts.EMG_CHANNELS": (channels, channels)},
     )  # fmt: skip
