@@ -59,12 +59,14 @@ def pack(at: int, flags: int, words, emg: ptr16, imu: ptr16, out: ptr8) -> int:
             step = channels
             n = H[_SAMPLES] * channels
             fresh = flags & _FRESH
+            look = fresh  # one block of a record tells enough
         else:
             src = imu
             step = IMU_WORDS
             i -= channels
             n = IMU_WORDS
             fresh = flags & _FRESH_IMU
+            look = 1
         x1 = (H[base] ^ 0x8000) - 0x8000
         x2 = (H[base + 1] ^ 0x8000) - 0x8000
         mean = H[base + _MEAN]
@@ -91,10 +93,11 @@ def pack(at: int, flags: int, words, emg: ptr16, imu: ptr16, out: ptr8) -> int:
             mean = 24 << k
             acc = acc << 6 | best << 4 | k
             pending += 6
-        e0 -= e0 >> 5
-        e1 -= e1 >> 5
-        e2 -= e2 >> 5
-        e3 -= e3 >> 5
+        if look:
+            e0 -= e0 >> 3
+            e1 -= e1 >> 3
+            e2 -= e2 >> 3
+            e3 -= e3 >> 3
         a = 3
         b = 1
         if best == 1:
@@ -109,23 +112,23 @@ def pack(at: int, flags: int, words, emg: ptr16, imu: ptr16, out: ptr8) -> int:
         while i < n:
             x = (src[i] ^ 0x8000) - 0x8000
             i += step
-            # how far each forecast is off
-            z = x - (3 * x1 - x2 >> 2)
-            if z < 0:
-                z = 0 - z
-            e0 += z
-            z = x - (5 * x1 - 2 * x2 >> 2)
-            if z < 0:
-                z = 0 - z
-            e1 += z
-            z = x - (6 * x1 - 3 * x2 >> 2)
-            if z < 0:
-                z = 0 - z
-            e2 += z
-            z = x - (6 * x1 - 2 * x2 >> 2)
-            if z < 0:
-                z = 0 - z
-            e3 += z
+            if look:  # how far is each forecast off?
+                z = x - (3 * x1 - x2 >> 2)
+                if z < 0:
+                    z = 0 - z
+                e0 += z
+                z = x - (5 * x1 - 2 * x2 >> 2)
+                if z < 0:
+                    z = 0 - z
+                e1 += z
+                z = x - (6 * x1 - 3 * x2 >> 2)
+                if z < 0:
+                    z = 0 - z
+                e2 += z
+                z = x - (6 * x1 - 2 * x2 >> 2)
+                if z < 0:
+                    z = 0 - z
+                e3 += z
             # difference in 16 bits, sign last
             z = x - (a * x1 - b * x2 >> 2)
             z = ((z & 0xFFFF) ^ 0x8000) - 0x8000

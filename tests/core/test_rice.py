@@ -169,7 +169,7 @@ def test_what_is_remembered_stays_below_2_to_the_30() -> None:
     most = 32768 + (9 * 32768 + 3 >> 2)
     missed = 0
     for _ in range(2000):
-        missed += 64 * most - (missed >> 5)
+        missed += 64 * most - (missed >> 3)
     assert missed < 2**30
     mean = 0
     for _ in range(2000):
