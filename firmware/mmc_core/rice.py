@@ -19,7 +19,7 @@ from mmc_core.sample import BLOCK_SAMPLES
 FIELD_BYTES = const(10)  # of a record before its tail
 MAX_BYTES = const(234)  # of its tail: together what a page holds
 BLOCK_BYTES = const(170)  # a block of 4 channels is no longer
-_LEAST = const(24)  # bytes of a tail: less is not worth its fields
+_LEAST = const(34)  # bytes of a record: less is not worth its fields
 LONGEST_UNARY = const(12)  # so many ones: the sample itself follows
 PLAIN = const(13)  # from this parameter on a difference takes 16 bits
 IMU_WORDS = const(6)
@@ -210,8 +210,9 @@ class Packer:
 
     def fit(self, room):
         """End the record where its page ends, unless that is too soon. room: bytes left there, 0 or None: not known."""
-        end = (room or 0) - FIELD_BYTES
-        self._end = end if end >= _LEAST and self._at <= end << 3 else MAX_BYTES
+        self._end = MAX_BYTES
+        if room is not None and room >= _LEAST and self._at <= room - FIELD_BYTES << 3:
+            self._end = room - FIELD_BYTES
 
     def add(self, block, imu, motor_busy, t_samples):
         """Take the block that begins at t_samples; True when the record is full."""

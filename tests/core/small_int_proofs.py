@@ -22,7 +22,7 @@ from types import ModuleType, SimpleNamespace
 from interval_bounds import Interpreter
 from interval_values import Interval, Invariant, Ref, Rules, State, Value, Words, fits, parse, watched
 
-from mmc_core import chain, event, features, mains, onset, pipeline, settings
+from mmc_core import chain, event, features, mains, onset, pipeline, rice, settings
 from mmc_core.coach import outbox
 from mmc_device import calibrate, clock, sampler
 
@@ -168,6 +168,32 @@ def pipeline_proof(channels: int) -> Proof:
             [("skip", [write, TIME, TIME, (1, 2)])],
             [("close", [write, TIME])], [("skip_rest", [])],
         ],
+    )  # fmt: skip
+
+
+def packer_proof() -> Proof:
+    """A record has as many blocks as its bits, of which a block takes twelve; `cut` counts what `size` has left."""
+    bits = (0, 8 * (rice.MAX_BYTES + rice.BLOCK_BYTES) - 8)
+    fields: dict[str, Value] = {
+        "self._words": Ref("self._words"), "self.out": Words((BYTE,) * (rice.MAX_BYTES + rice.BLOCK_BYTES)),
+        "self.t_samples": TIME, "self.blocks": (0, 156), "self.carried": (0, 170), "self._at": bits,
+        "self._fresh_imu": (0, 8), "self._end": (24, rice.MAX_BYTES),
+    }  # fmt: skip
+    rules = Rules(
+        known={"self.blocks + 1": (0, 156)},
+        contracts={
+            "pack": ((bits, (0, 15), None, None, None, None), bits),  # viper: test_rice.py
+            "unsigned": ((None,), Ref("in.block")),
+        },
+    )
+    block = Ref("in.block")
+    return Proof(
+        rice, rules, Invariant(fields), beside=("__init__", "pack", "cut"),
+        calls=[
+            [("add", [block, Ref("in.imu"), BIT, TIME])], [("add", [block, None, BIT, TIME])],
+            [("fit", [(0, 244)])], [("fit", [None])], [("size", [])],
+        ],
+        returns={"size": (0, rice.MAX_BYTES)},
     )  # fmt: skip
 
 
@@ -374,7 +400,7 @@ def onset_proof(channels: int) -> Proof:
     return Proof(onset, rules, Invariant(viper_words(channels)), calls=calls, given=viper_given(channels))
 
 
-PROOFS: dict[str, Callable[[], Proof]] = {"clock": clock_proof}
+PROOFS: dict[str, Callable[[], Proof]] = {"clock": clock_proof, "packer": packer_proof}
 for _channels in range(1, 5):
     for _make in (pipeline_proof, calibrate_proof, mains_proof, sampler_proof):
         PROOFS[f"{_make.__name__[:-6]} of {_channels}"] = partial(_make, _channels)

@@ -130,6 +130,7 @@ MUTANTS = [
     ("pipeline of 4", "imu[axis] >> IMU_SHIFT", "imu[axis]"),
     ("pipeline of 4", "        self._blocks = self._motor = ", "        self._motor = "),
     ("pipeline of 4", "for at in range(coach.outbox.count):", "for at in range(coach.outbox.count + 1):"),
+    ("packer", "(self._at + 7) >> 3", "(self._at + 7) << 20"),
     ("pipeline of 4", "packer.cut()\n            packer.fit(room)", "packer.cut()\n            packer.fit(room + 1)"),
     ("pipeline of 4", "for i in range(box.count):", "for i in range(box.count + 1):"),
     ("pipeline of 4", "if self._cue != event.CUE_NONE:\n            coach", "if not motor_busy:\n            coach"),
