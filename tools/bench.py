@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import Any
 
 import bench_events
+import bench_rice
 import c_kernel
 import get_micropython
 import heap
@@ -454,6 +455,7 @@ def main() -> int:
         found = {
             "version": 3,
             "kernel_ns_per_sample_channel": bench_kernel(tree, interpreters),
+            "rice": bench_rice.measure(lambda command: run_script(command, tree, bench_rice.SCRIPT), interpreters),
             "peers": bench_peers(tree, interpreters),
             "replay": bench_replay(),
             "block": bench_step(tree, interpreters),

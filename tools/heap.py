@@ -33,7 +33,7 @@ HEAP_KIB = 110  # what a stock ESP32 gives in one piece
 # once they are folded in.
 RESIDENT = tuple(
     "mmc_core.compat mmc_core.errors mmc_core.coeffs mmc_core.chain mmc_core.features mmc_core.onset mmc_core.kernel "
-    "mmc_core.fitting mmc_core.record mmc_core.page mmc_core.message mmc_core.frame mmc_core.sync "
+    "mmc_core.fitting mmc_core.record mmc_core.rice mmc_core.page mmc_core.message mmc_core.frame mmc_core.sync "
     "mmc_device.clock mmc_device.sampler mmc_device.haptic mmc_device.ring mmc_device.journal mmc_device.health "
     "mmc_device.button mmc_device.wear mmc_device.recording mmc_device.link mmc_device.orders mmc_device.app".split()
 )

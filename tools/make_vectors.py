@@ -15,11 +15,13 @@ import hashlib
 import io
 import json
 import sys
+from array import array
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from mmc_core import decoding, event, frame, message, page, record
+from mmc_core.rice import Packer
 from mmc_device.journal import Journal
 from mmc_host.schema import message_rows, record_rows
 from mmc_sim.flash import BLOCK_BYTES, Flash
@@ -126,6 +128,21 @@ def page_text(data: bytes) -> dict[str, Any]:
     return {"sequence": sequence, "session": session, "used": used, "flags": flags, "records": records}
 
 
+def packed_records(t_samples: int, blocks: int) -> Iterator[tuple[tuple[int, ...], bytes]]:
+    """Yield packed records: a slow swing, full-scale steps, a constant, noise; readings with every other block."""
+    packer = Packer(CHANNELS)
+    for block in range(blocks):
+        counts = array("h")
+        for i in range(10 * block, 10 * block + 10):
+            counts.extend((40 * i - 700, (-32768, 32767)[i % 2], -5, 7919 * i % 61 - 30))
+        reading = array("h", (4096, -block, 32767, -32768, 25 * block, 0)) if block % 2 == 0 else None
+        if packer.add(counts, reading, block == 1, t_samples + 10 * block) or block == blocks - 1:
+            tail = bytes(packer.out[: packer.size()])
+            yield (packer.t_samples, 10, CHANNELS, packer.blocks, packer.carried), tail
+            packer.cut()
+            packer.fit(60)
+
+
 def make_session() -> tuple[bytes, bytes]:
     """A small session in the journal of a simulated flash: its bytes, and its page of acknowledgement."""
     file = io.BytesIO(b"\xff" * (8 * BLOCK_BYTES))
@@ -137,6 +154,8 @@ def make_session() -> tuple[bytes, bytes]:
         journal.tick()
     counts = [(-16383, 16383, -1, 0)[i % 4] for i in range(40)]
     journal.write(record.RAW, (8537, 10, CHANNELS, 1), counts, 40)
+    for values, tail in packed_records(8547, 5):
+        journal.write(record.PACKED, values, tail, len(tail))
     journal.close()
     data = b"".join(bytes(journal.read(session, offset)) for offset in range(0, journal.size(session), page.PAGE_BYTES))
     while journal.acknowledge(session, len(data), hashlib.sha256(data).digest()) is None:

@@ -46,9 +46,7 @@ EVENT_CONFIRMED = const(37)  # asked to tighten a channel's muscle: value is the
 EVENT_ANSWER = const(38)  # the wearer answered: threshold is the question, value the answer, reason before or after
 EVENT_ARTEFACT = const(39)  # what the running motor adds to a channel at rest: value in % of the rest's power
 EVENT_SKIP = const(40)  # the wearer pressed the button to end the rest, or the set
-EVENT_TEMPO = const(
-    41
-)  # of a movement: value is its way out, threshold its way back, in ms, without a stand at the turn
+EVENT_TEMPO = const(41)  # of a movement: value is its way out, threshold its way back, in ms, less a stand at the turn
 EVENT_RANGE = const(42)  # of a movement: value is its range in degrees, threshold how long it stood at the turn, in ms
 EVENT_SET = const(26)  # a set ended: value is its repetitions, threshold its seconds of hold
 

@@ -25,7 +25,6 @@ RECORD_FRAMES = const(10)  # frames of one features record
 IMU_BLOCKS = const(10)  # blocks from one logged IMU reading to the next
 RECORD_READINGS = const(5)  # readings of one IMU record
 IMU_WORDS = const(4)  # ax ay az |gyro|
-RAW_IMU_WORDS = const(6)  # ax ay az gx gy gz, behind a raw block
 IMU_SHIFT = const(4)  # 16-bit counts to the log's 12 bits
 
 
@@ -44,9 +43,12 @@ class Pipeline:
         self.cue = CuePolicy(config, self.coach.outbox)
         self.cue.counts = self.plan is None or not self.plan.has_signals
         self.cues = 0
-        self._raw = config["log_mode"] == "raw"
+        self._packer = None
+        if config["log_mode"] == "raw":
+            from mmc_core.rice import Packer  # once there it stays: viper's code is never freed
+
+            self._packer = Packer(channels)
         self._imu = None
-        self._tail = array("h", bytes(2 * (BLOCK_SAMPLES * channels + RAW_IMU_WORDS)) if self._raw else b"")
         self._values = array("h", bytes(2 * RECORD_FRAMES * channels))
         self._readings = array("h", bytes(2 * RECORD_READINGS * IMU_WORDS))
         self._frame_t = self._imu_t = 0
@@ -119,33 +121,35 @@ class Pipeline:
         self._imu_blocks += 1
 
     def write_records(self, write, block, t_samples, motor_busy):
-        """Hand what the last step made to write(kind, values, tail, count); call it after every step."""
+        """Hand what the last step made to write(kind, values, tail, count); call it after every step.
+
+        write: returns how many bytes its page has left, or None; raw blocks are packed to fill it.
+        """
         self._write_events(write, motor_busy)
         if self._cue != event.CUE_NONE:
             self.cues += 1
             cue = self.cue
             values = (t_samples, event.EVENT_CUE, cue.channel, cue.value, cue.threshold, self._cue, 0)
-            write(record.EVENT, values, None, 0)
-        if self._raw:
-            tail, count = self._tail, BLOCK_SAMPLES * self.kernel.channels
-            tail[:count] = block
-            if self._imu is not None:
-                tail[count:] = self._imu
-                count += RAW_IMU_WORDS
-            values = (t_samples - BLOCK_SAMPLES, BLOCK_SAMPLES, self.kernel.channels, 1 if motor_busy else 0)
-            write(record.RAW, values, tail, count)
+            self._write(write, record.EVENT, values, None, 0)
+        packer = self._packer
+        if packer is not None and packer.add(block, self._imu, motor_busy, t_samples - BLOCK_SAMPLES):
+            self._flush_raw(write)
         if self._blocks == FRAME_BLOCKS * RECORD_FRAMES:
-            self.flush(write)
+            self._flush_frames(write)
         # A block without a reading ends the record too: readings in one record follow each other in time.
         imu_end = self._imu_t + self._imu_blocks * BLOCK_SAMPLES
         if self._imu_blocks == IMU_BLOCKS * RECORD_READINGS or t_samples != imu_end:
             self._flush_imu(write)
 
+    def _write(self, write, kind, values, tail, count):
+        room = write(kind, values, tail, count)
+        if self._packer is not None:
+            self._packer.fit(room)
+
     def skip(self, write, t_samples, lost_samples, cause):
         """Samples were lost behind `t_samples`: close the frame under way and say so. The filters ride over it."""
-        self.flush(write)
-        self._flush_imu(write)
-        write(record.GAP, (t_samples, lost_samples, cause), None, 0)
+        self._flush(write)
+        self._write(write, record.GAP, (t_samples, lost_samples, cause), None, 0)
         self._frame_t = t_samples + lost_samples
 
     def close(self, write, t_samples):
@@ -154,11 +158,23 @@ class Pipeline:
         if self.plan is not None:
             self.plan.close(t_samples)
         self._write_events(write, False)
-        self.flush(write)
+        self._flush(write)
+
+    def _flush(self, write):
+        """Write what is under way, however little; the next records begin behind it."""
+        self._flush_raw(write)
+        self._flush_frames(write)
         self._flush_imu(write)
 
-    def flush(self, write):
-        """Write the frames under way, however few; the next record begins behind them."""
+    def _flush_raw(self, write):
+        packer = self._packer
+        if packer is not None and packer.size():
+            values = (packer.t_samples, BLOCK_SAMPLES, self.kernel.channels, packer.blocks, packer.carried)
+            room = write(record.PACKED, values, packer.out, packer.size())
+            packer.cut()
+            packer.fit(room)
+
+    def _flush_frames(self, write):
         frames = (self._blocks + FRAME_BLOCKS - 1) // FRAME_BLOCKS
         if frames == 0:
             return
@@ -166,7 +182,7 @@ class Pipeline:
         channels = self.kernel.channels
         frame_samples = FRAME_BLOCKS * BLOCK_SAMPLES
         values = (self._frame_t, frame_samples, frames, last_samples, channels, self._motor, self._quality)
-        write(record.FEATURES, values, self._values, frames * channels)
+        self._write(write, record.FEATURES, values, self._values, frames * channels)
         self._frame_t += self._blocks * BLOCK_SAMPLES
         self._blocks = self._motor = self._quality = 0
 
@@ -174,7 +190,7 @@ class Pipeline:
         readings = (self._imu_blocks + IMU_BLOCKS - 1) // IMU_BLOCKS
         if readings:
             values = (self._imu_t, IMU_BLOCKS * BLOCK_SAMPLES, readings, self._imu_motor)
-            write(record.IMU, values, self._readings, readings * IMU_WORDS)
+            self._write(write, record.IMU, values, self._readings, readings * IMU_WORDS)
         self._imu_blocks = self._imu_motor = 0
 
     def _write_events(self, write, motor_busy):
@@ -182,7 +198,7 @@ class Pipeline:
         motor = 1 if motor_busy else 0
         for i in range(box.count):
             values = (box.times[i], box.kinds[i], box.channels[i], box.values[i], box.thresholds[i], box.reasons[i])
-            write(record.EVENT, values + (motor,), None, 0)
+            self._write(write, record.EVENT, values + (motor,), None, 0)
 
 
 def _length(x, y, z):

@@ -16,7 +16,7 @@ import struct
 from mmc_core.compat import const
 
 FORMAT_MAJOR = const(1)  # readers refuse a greater one
-FORMAT_MINOR = const(3)  # grows with every added field or type; readers take what they know and skip the rest
+FORMAT_MINOR = const(4)  # grows with every added field or type; readers take what they know and skip the rest
 
 SESSION = const(0x01)
 CHANNEL = const(0x02)
@@ -29,6 +29,7 @@ GAP = const(0x13)
 RAW = const(0x14)
 CLOCK = const(0x15)
 FAULT = const(0x16)
+PACKED = const(0x17)
 END = const(0x1F)
 ACKNOWLEDGEMENT = const(0x20)
 
@@ -110,6 +111,13 @@ RECORDS = {
     # channels           -         channels, interleaved
     # motor              -         1: the motor ran or spun down during this block
     # tail               counts    EMG counts; then ax ay az gx gy gz of the IMU, if a reading came with the block
+    PACKED: ("IBBBB", TAIL_BYTES),
+    # t_samples          samples   counter of the first sample of the first block that begins here
+    # samples            samples   samples per channel and block
+    # channels           -         channels
+    # blocks             -         blocks that begin here, one behind the other
+    # carried            bytes     bytes before them, the end of the last block of the packed record before
+    # tail               -         EMG counts and IMU readings of the blocks, see Packed raw EMG
     CLOCK: ("IQ", 0),
     # t_samples          samples   sample counter at which the wall clock was read
     # utc_ms             ms        wall clock, since 1970 UTC

@@ -94,13 +94,17 @@ class Journal(ring.Ring):
         return self.session
 
     def write(self, kind, values, tail=None, count=0):
-        """Append one record. It is in RAM until its page is full; no flash is touched unless two pages wait."""
+        """Append one record; return the bytes that its page has left.
+
+        It is in RAM until its page is full; no flash is touched unless two pages wait.
+        """
         for _ in range(2):
             end = record.encode_into(self._page, pages.HEADER_BYTES + self._used, kind, values, tail, count)
             if end:
                 self._used = end - pages.HEADER_BYTES
-                return
+                return pages.PAGE_BYTES - end
             self._seal()
+        return 0
 
     def tick(self):
         """Program the page that waits, if one does."""
@@ -152,8 +156,8 @@ class Journal(ring.Ring):
             self.dropped_pages += 1
             raise
         finally:
-            # Full while there is still room for the page in RAM and one with the session's end.
-            if self.ready_blocks == 0 and self._pages_left() <= 2:
+            # Full while there is still room for two pages in RAM, the raw blocks under way, and the session's end.
+            if self.ready_blocks == 0 and self._pages_left() <= 4:
                 self.is_full = True
 
     def _pages_left(self):

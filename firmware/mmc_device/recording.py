@@ -26,13 +26,16 @@ class Recording:
         self._ended = None  # counter, samples, lost samples and cues when the pipeline ended
 
     def log(self, kind, values, tail=None, count=0):
-        """Append a record to the log while there is one. A page that the flash refuses is lost, this record is not."""
+        """Append a record to the log while there is one; return the bytes that its page has left, as far as known.
+
+        A page that the flash refuses is lost, this record is not.
+        """
         for _ in range(2 if self._journal.is_open else 0):
             try:
-                self._journal.write(kind, values, tail, count)
-                return
+                return self._journal.write(kind, values, tail, count)
             except OSError as error:
                 self._health.note(event.FAULT_FLASH, error.errno or 0)
+        return 0
 
     def begin(self):
         """A session begins; its header comes next."""

@@ -130,6 +130,7 @@ def rerun(session: Session, changes: Mapping[str, int | str] | None = None) -> R
             f"the record of channel {target}, which is the target, is damaged: its scale and reference are lost, "
             "so that nothing can be replayed"
         )
+    config.put("log_mode", "features")  # nobody reads what it would pack
     pipeline = Pipeline(config, facts, _numbers(session))
     run = _Run(session, pipeline, _channels(session, config), facts.MOTOR_SPIN_DOWN_MS)
     source = "features" if session.raw is None else "raw"

@@ -34,6 +34,7 @@ from mmc_host.units import (
     printable,
     raw_columns,
 )
+from mmc_host.unpacking import unpack
 
 __all__ = [
     "MAX_SESSION_BYTES",
@@ -108,6 +109,8 @@ class _Decoder:
         self.faults: list[tuple[int, ...]] = []
         self.clocks: list[tuple[int, int]] = []
         self.end: tuple[int, ...] | None = None
+        self.packed: tuple[tuple[int, ...], bytes] | None = None  # a record whose last block may go on in the next
+        self.packed_at = self.at = (0, 0)  # page and offset of that record, and of the one that is read
         self.damage: list[Damage] = []
         self.reached = {record.FEATURES: 0, record.IMU: 0, record.RAW: 0}
         self.handlers: dict[int, Callable[[Any, Any], None]] = {
@@ -120,6 +123,7 @@ class _Decoder:
             record.EVENT: self._event,
             record.GAP: self._gap,
             record.RAW: self._raw,
+            record.PACKED: self._packed,
             record.CLOCK: self._clock,
             record.FAULT: self._fault,
             record.END: self._end,
@@ -145,12 +149,14 @@ class _Decoder:
             last_sequence, self.number = sequence, number
             self.valid_pages += 1
             self._read_records(index, offset, content, used)
+        self._unpack(None)
         if not self.valid_pages:
             raise FormatError("no readable page: this is no session, or it is damaged throughout; pull it again")
 
     def _read_records(self, index: int, offset: int, content: bytes, used: int) -> None:
         for at, kind, values, tail in decoding.decode(content, page.HEADER_BYTES, page.HEADER_BYTES + used):
             handler = self.handlers.get(kind)
+            self.at = index, offset + at
             try:
                 if kind == 0:
                     raise _Bad(values)
@@ -159,7 +165,7 @@ class _Decoder:
                 else:
                     handler(values, tail)
             except _Bad as bad:
-                self.damage.append(Damage(index, offset + at, str(bad)))
+                self.damage.append(Damage(*self.at, str(bad)))
 
     def _session(self, values: tuple[Any, ...], tail: Any) -> None:
         major, minor = values[:2]
@@ -228,6 +234,29 @@ class _Decoder:
         self._take(record.RAW, samples * channels, tail)
         self._advance(record.RAW, start, start + samples)
         self.raw.append((values, tail))
+
+    def _packed(self, values: tuple[Any, ...], tail: bytes) -> None:
+        start, samples, channels, _, carried = values
+        if not samples or not 1 <= channels <= settings.MAX_CHANNELS or carried > len(tail):
+            raise _Bad("packed: number of samples, channels or carried bytes is out of range")
+        before = self.packed[0] if self.packed else None
+        follows = before is not None and before[0] + before[1] * before[3] == start
+        self._unpack(tail[:carried] if follows else None)
+        self.packed, self.packed_at = (values, tail[carried:]), self.at
+
+    def _unpack(self, carried: bytes | None) -> None:
+        """Blocks of the packed record that waits as the raw records that they stand for; None: the next one is lost."""
+        if self.packed is None:
+            return
+        (start, samples, channels, blocks, _), tail = self.packed
+        self.packed = None
+        try:
+            found = unpack(tail + (carried or b""), samples, channels, blocks, is_cut=carried is None)
+            for index, block in enumerate(found):
+                words = [count & 0xFFFF for count in block.counts + (block.imu or ())]
+                self._raw((start + index * samples, samples, channels, int(block.motor)), words)
+        except (FormatError, _Bad) as error:
+            self.damage.append(Damage(*self.packed_at, f"packed: {error}"))
 
     def _clock(self, values: tuple[Any, ...], tail: Any) -> None:
         if not is_plausible(values[1]):

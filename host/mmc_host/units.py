@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from mmc_core import event, sample
-from mmc_core.pipeline import RAW_IMU_WORDS
+from mmc_core.rice import IMU_WORDS
 from mmc_host.columns import Channel, Event, Features, Header, Imu, Raw
 
 if TYPE_CHECKING:
@@ -149,4 +149,4 @@ def raw_columns(records: Records, channels: tuple[Channel, ...], rate: int) -> R
 
 
 def _signed(words: Sequence[int]) -> tuple[int, ...] | None:
-    return tuple((word ^ 0x8000) - 0x8000 for word in words) if len(words) == RAW_IMU_WORDS else None
+    return tuple((word ^ 0x8000) - 0x8000 for word in words) if len(words) == IMU_WORDS else None

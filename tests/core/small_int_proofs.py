@@ -22,7 +22,7 @@ from types import ModuleType, SimpleNamespace
 from interval_bounds import Interpreter
 from interval_values import Interval, Invariant, Ref, Rules, State, Value, Words, fits, parse, watched
 
-from mmc_core import chain, event, features, mains, onset, pipeline, settings
+from mmc_core import chain, event, features, mains, onset, pipeline, rice, settings
 from mmc_core.coach import outbox
 from mmc_device import calibrate, clock, sampler
 
@@ -120,16 +120,16 @@ def pipeline_proof(channels: int) -> Proof:
         "self.coach.motion.speed_dps": SMALL, "self.coach.target": (0, channels - 1), "self.coach.usable": (0, 15),
         "self.coach.ends_set": BIT, "self.plan": None, "self.plan.command": COMMAND, "self.plan.set_is_over": BIT,
         "self.plan.skips": BIT, "self.cue": Ref("self.cue"), "self.cue.channel": BYTE,
-        "self.cue.value": COUNT, "self.cue.threshold": COUNT, "self.cues": (0, RARE), "self._raw": BIT,
-        "self._imu": None, "self._tail": Words(()), "self._values": Words((LEVEL,) * words),
+        "self.cue.value": COUNT, "self.cue.threshold": COUNT, "self.cues": (0, RARE), "self._packer": None,
+        "self._packer.blocks": BYTE, "self._packer.carried": BYTE, "self._packer.t_samples": TIME,
+        "self._packer.out": None, "self._imu": None, "self._values": Words((LEVEL,) * words),
         "self._readings": Words(((-2048, 4095),) * 20), "self._frame_t": TIME, "self._imu_t": TIME,
         "self._blocks": (0, 49), "self._motor": (0, 2**10 - 1), "self._quality": (0, 2 ** (4 * channels) - 1),
         "self._imu_blocks": (0, 49), "self._imu_motor": (0, 2**5 - 1), "self._cue": CUE,
     }  # fmt: skip
-    tails = [Words(()), Words((COUNT,) * (words + pipeline.RAW_IMU_WORDS))]  # only raw logging needs one
     cases: list[dict[str, Value]] = [
-        {"self._raw": (raw, raw), "self._tail": tail, "self._imu": imu, "self.plan": plan}
-        for raw, tail in enumerate(tails) for imu in (None, Ref("in.imu")) for plan in (None, Ref("self.plan"))
+        {"self._packer": packer, "self._imu": imu, "self.plan": plan}  # only raw logging needs the first
+        for packer in (None, Ref("self._packer")) for imu in (None, Ref("in.imu")) for plan in (None, Ref("self.plan"))
     ]  # fmt: skip
     rules = Rules(
         # A frame begins where its blocks do, a gap lies within the session, cues are rare: all by the clock's limit.
@@ -138,7 +138,7 @@ def pipeline_proof(channels: int) -> Proof:
             "t_samples + lost_samples": TIME,
             "self.cues + 1": (0, RARE),
         },
-        keep=("self._raw", "self._imu", "self.plan", "self._blocks", "self._imu_blocks", "bit"),
+        keep=("self._packer", "self._imu", "self.plan", "self._blocks", "self._imu_blocks", "bit"),
         contracts={
             "self.kernel.process": ((None, BIT, (0, 15)), None),
             # Calls to the coach are not followed; what its questions compute has proofs in small_int_coach.py.
@@ -149,7 +149,11 @@ def pipeline_proof(channels: int) -> Proof:
             "self.cue.next": ((BIT, T_SAMPLES, SMALL, COMMAND), CUE),
             "self.plan.step": ((LEVEL, LEVEL, BIT, T_SAMPLES), None),
             "self.plan.close": ((TIME,), None),
-            "in.write": ((None, None, None, None), None),
+            "in.write": ((None, None, None, None), (0, 244)),
+            "self._packer.add": ((None, None, BIT, TIME), BIT),
+            "self._packer.fit": (((0, 244),), None),
+            "self._packer.size": ((), (0, 234)),
+            "self._packer.cut": ((), None),
         },
     )
     block, write, imu = Ref("in.block"), Ref("in.write"), Ref("in.imu")
@@ -164,6 +168,32 @@ def pipeline_proof(channels: int) -> Proof:
             [("skip", [write, TIME, TIME, (1, 2)])],
             [("close", [write, TIME])], [("skip_rest", [])],
         ],
+    )  # fmt: skip
+
+
+def packer_proof() -> Proof:
+    """A record has as many blocks as its bits, of which a block takes twelve; `cut` counts what `size` has left."""
+    bits = (0, 8 * (rice.MAX_BYTES + rice.BLOCK_BYTES) - 8)
+    fields: dict[str, Value] = {
+        "self._words": Ref("self._words"), "self.out": Words((BYTE,) * (rice.MAX_BYTES + rice.BLOCK_BYTES)),
+        "self.t_samples": TIME, "self.blocks": (0, 156), "self.carried": (0, 170), "self._at": bits,
+        "self._fresh_imu": (0, 8), "self._end": (24, rice.MAX_BYTES),
+    }  # fmt: skip
+    rules = Rules(
+        known={"self.blocks + 1": (0, 156)},
+        contracts={
+            "pack": ((bits, (0, 15), None, None, None, None), bits),  # viper: test_rice.py
+            "unsigned": ((None,), Ref("in.block")),
+        },
+    )
+    block = Ref("in.block")
+    return Proof(
+        rice, rules, Invariant(fields), beside=("__init__", "pack", "cut"),
+        calls=[
+            [("add", [block, Ref("in.imu"), BIT, TIME])], [("add", [block, None, BIT, TIME])],
+            [("fit", [(0, 244)])], [("fit", [None])], [("size", [])],
+        ],
+        returns={"size": (0, rice.MAX_BYTES)},
     )  # fmt: skip
 
 
@@ -371,7 +401,7 @@ def onset_proof(channels: int) -> Proof:
     return Proof(onset, rules, Invariant(viper_words(channels)), calls=calls, given=viper_given(channels))
 
 
-PROOFS: dict[str, Callable[[], Proof]] = {"clock": clock_proof}
+PROOFS: dict[str, Callable[[], Proof]] = {"clock": clock_proof, "packer": packer_proof}
 for _channels in range(1, 5):
     for _make in (pipeline_proof, calibrate_proof, mains_proof, sampler_proof):
         PROOFS[f"{_make.__name__[:-6]} of {_channels}"] = partial(_make, _channels)

@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import settings as profile
 from hypothesis import strategies as st
+from packed import blocks_of as packed_blocks
 from simulated import load_facts, noise
 
 from mmc_core import event, pipeline, record, settings
@@ -280,13 +281,42 @@ def test_raw_records_are_the_input() -> None:
     for n, block in enumerate(blocks):
         if n == 9:
             run.lose(41)
-        run.step(block, busy=n == 4)
-    raw = run.of(record.RAW)
-    assert [tail for _, tail in raw] == [block.reshape(-1).tolist() for block in blocks]
-    assert [values for values, _ in raw] == [(10 * n + 41 * (n >= 9), 10, 4, int(n == 4)) for n in range(23)]
+        run.step(block, reading(1, -2, 30000, -32768, 5, n) if n % 2 else None, busy=n == 4)
+    run.close()
+    packed = run.of(record.PACKED)
+    assert {values[1:3] for values, _ in packed} == {(10, 4)} and len(packed) > 7
+    assert any(values[4] for values, _ in packed)  # blocks were cut
+    found = packed_blocks([(values, bytes(tail or ())) for values, tail in packed])
+    assert [block.counts for _, block in found] == [tuple(block.reshape(-1).tolist()) for block in blocks]
+    assert [block.motor for _, block in found] == [n == 4 for n in range(23)]
+    assert [block.imu for _, block in found] == [(1, -2, 30000, -32768, 5, n) if n % 2 else None for n in range(23)]
+    assert [start for start, _ in found] == [10 * n + 41 * (n >= 9) for n in range(23)]
     plain = Run(calibrated())
     plain.step(blocks[0])
-    assert plain.of(record.RAW) == []
+    plain.close()
+    assert plain.of(record.PACKED) == []
+
+
+def test_packed_records_fill_the_pages_that_other_records_leave() -> None:
+    """A writer that says how much room its page has gets records that end there."""
+    rng = np.random.default_rng(9)
+    page_bytes, sizes = [0], []
+
+    def write(kind: int, values: tuple, tail: object, count: int) -> int:
+        size = {record.FEATURES: 73, record.IMU: 40, record.EVENT: 14, record.PACKED: 10 + count}[kind]
+        if page_bytes[-1] + size > 244:
+            page_bytes.append(0)
+        page_bytes[-1] += size
+        sizes.append(10 + count if kind == record.PACKED else 0)
+        return 244 - page_bytes[-1]
+
+    run = Run(calibrated(log_mode="raw"))
+    run.write = write  # type: ignore[method-assign,assignment]
+    for block in blocks_of(np.rint(rng.normal(0, 100, (20_000, 4)))):
+        run.step(block, reading(4096, 0, 0, 0, 0, 0))
+    run.close()
+    assert sum(page_bytes) / 244 / len(page_bytes) > 0.96
+    assert max(sizes) <= 244
 
 
 def test_a_cue_waits_for_the_motor_and_is_written_with_what_decided() -> None:

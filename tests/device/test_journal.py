@@ -185,11 +185,11 @@ def test_a_session_may_lie_across_the_end_of_the_ring():
 def test_a_session_never_takes_all_blocks():
     flash, journal = rig.fresh(4)
     session = journal.open()
-    rig.write_pages(journal, 14 + 16 + 13)
+    rig.write_pages(journal, 14 + 16 + 11)
     assert not journal.is_full
-    rig.write_pages(journal, 1)  # two pages are left, for what is in RAM and for the session's end
+    rig.write_pages(journal, 1)  # four pages are left, for what is in RAM and for the session's end
     assert journal.is_full
-    rig.write_pages(journal, 2)
+    rig.write_pages(journal, 4)
     assert journal.dropped_pages == 0
     rig.write_pages(journal, 3)
     assert journal.dropped_pages == 3

@@ -99,7 +99,7 @@ def test_the_recorded_settings_are_in_force(tmp_path: Path, settings: dict[str, 
 
 
 def test_a_full_journal_ends_the_replay_where_it_ended_the_log(tmp_path: Path) -> None:
-    found = decode(trained(tmp_path / "wearable", blocks=80))
+    found = decode(trained(tmp_path / "wearable", blocks=40))
     assert found.end is not None and found.end.reason == "journal_full"
     assert recorded_events(found)[-1].reason == "session_end" or len(recorded_events(found)) > 2
     assert rerun(found).events == recorded_events(found)
@@ -202,7 +202,7 @@ def test_a_missing_page_is_a_gap_and_is_said(data: bytes, session: Session) -> N
     again = rerun(damaged)
     assert len(damaged.damage) == 1 and len(again.missing) == 1
     hole = again.missing[0]
-    assert 0.01 <= hole.end_s - hole.start_s <= 0.03
+    assert 0.01 <= hole.end_s - hole.start_s <= 0.15
     assert again.blocks * 10 == session.samples - round((hole.end_s - hole.start_s) * 1000)
     assert again.events[: first + 1] == whole[: first + 1]
     assert hole.start_s > whole[first].t_s + 0.9
@@ -211,11 +211,11 @@ def test_a_missing_page_is_a_gap_and_is_said(data: bytes, session: Session) -> N
 
 
 def _raw_start(data: bytes, number: int) -> int:
-    """Time of a page's first raw record; -1 where it has none, or has something else that the test needs."""
+    """Time of a page's first packed record; -1 where it has none, or has something else that the test needs."""
     one = data[number * page.PAGE_BYTES : (number + 1) * page.PAGE_BYTES]
     used = page.unseal(one)[2]
     found = list(decoding.decode(one, page.HEADER_BYTES, page.HEADER_BYTES + used))
-    if any(kind not in (records.RAW,) for _, kind, _, _ in found):
+    if any(kind != records.PACKED for _, kind, _, _ in found):
         return -1
     return found[0][2][0]
 

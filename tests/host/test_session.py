@@ -2,13 +2,15 @@
 
 import datetime
 import random
+from array import array
 
 import numpy as np
 import pytest
 from host.session_builder import UTC_MS, SessionBuilder
 
-from mmc_core import event, page, record, settings
+from mmc_core import decoding, event, page, record, settings
 from mmc_core.errors import FormatError
+from mmc_core.rice import Packer
 from mmc_host import clockfit, session
 
 
@@ -77,9 +79,9 @@ def test_columns_are_read_only():
     columns = [*vars(s.features).values(), *vars(s.imu).values(), *vars(s.raw).values()]
     arrays = [column for column in columns if not isinstance(column, tuple)]
     assert len(arrays) == 12
-    for array in arrays:
+    for column in arrays:
         with pytest.raises(ValueError, match="read-only"):
-            array[...] = 0
+            column[...] = 0
     with pytest.raises(AttributeError):
         s.samples = 1  # pyright: ignore[reportAttributeAccessIssue]
     with pytest.raises(TypeError):
@@ -107,6 +109,63 @@ def test_raw_in_microvolt():
     assert raw.uv.tolist() == [[0.25, -0.5], [-4095.75, 4095.75]]
     assert raw.motor.tolist() == [True, True]
     assert session.decode(SessionBuilder().header().bytes()).raw is None
+
+
+def packed_session(lose=(), blocks=60, seed=5):
+    """Random counts of two channels in packed records, but the ones that are lost; the counts."""
+    counts = np.random.default_rng(seed).integers(-900, 900, (blocks, 10, 2))
+    builder = SessionBuilder().header(channels=2, log_mode=1).channel(0).channel(1)
+    packer = Packer(2)
+    number = 0
+    for block in range(blocks):
+        reading = array("h", (block, -block, 0, 1, 2, 3)) if block % 2 else None
+        data = array("h", counts[block].astype("<i2").tobytes())
+        if packer.add(data, reading, block % 5 == 0, 10 * block) or block == blocks - 1:
+            if number not in lose:
+                values = (packer.t_samples, 10, 2, packer.blocks, packer.carried)
+                builder.add(record.PACKED, values, packer.out, packer.size())
+            number += 1
+            packer.cut()
+    return builder.bytes(), counts
+
+
+def test_packed_is_what_raw_is():
+    data, counts = packed_session()
+    s = session.decode(data)
+    assert s.raw is not None and s.damage == ()
+    assert np.array_equal(s.raw.uv, counts.reshape(-1, 2) * 0.25)
+    assert np.array_equal(np.rint(s.raw.t_s * 1000), np.arange(600))
+    assert s.raw.motor.reshape(-1, 10).tolist() == [[block % 5 == 0] * 10 for block in range(60)]
+    assert s.raw.imu_counts == tuple((b, -b, 0, 1, 2, 3) if b % 2 else None for b in range(60))
+
+
+def test_a_lost_packed_record_costs_itself_and_the_block_that_was_cut():
+    data, counts = packed_session(lose={2})
+    raw = session.decode(data).raw
+    assert raw is not None
+    ticks = np.rint(raw.t_s * 1000).astype(int)
+    assert np.array_equal(raw.uv, counts.reshape(-1, 2)[ticks] * 0.25)
+    lost = sorted(set(range(600)) - set(ticks.tolist()))
+    assert lost == list(range(lost[0], lost[-1] + 1))  # one hole
+    whole = [values for kind, values, _ in _records(packed_session()[0]) if kind == record.PACKED]
+    assert lost[-1] + 1 == whole[3][0] and lost[0] in (whole[2][0], whole[2][0] - 10)
+
+
+def test_a_packed_session_that_is_cut_short_has_all_blocks_but_the_last():
+    data, counts = packed_session(lose=set(range(3, 99)))
+    s = session.decode(data)
+    assert s.raw is not None and s.damage == ()
+    assert np.array_equal(s.raw.uv, counts.reshape(-1, 2)[: len(s.raw.uv)] * 0.25)
+    *_, (start, _, _, blocks, _) = [values for kind, values, _ in _records(data) if kind == record.PACKED]
+    assert len(s.raw.uv) == start + 10 * (blocks - 1)
+
+
+def _records(data):
+    for at in range(0, len(data), page.PAGE_BYTES):
+        one = data[at : at + page.PAGE_BYTES]
+        used = page.unseal(one)[2]
+        for _, kind, values, tail in decoding.decode(one, page.HEADER_BYTES, page.HEADER_BYTES + used):
+            yield kind, values, tail
 
 
 def test_events_gaps_faults_end():
@@ -211,6 +270,11 @@ def test_foreign_repeated_and_blank_pages_are_skipped_and_named():
         (record.FEATURES, (0, 0, 1, 0, 1, 0, 0), [1], "out of range"),
         (record.IMU, (0, 0, 1, 0), [1] * 4, "out of range"),
         (record.RAW, (0, 4, 2, 0), [1] * 7, "7 values, 8 expected"),
+        (record.PACKED, (0, 10, 4, 40, 0), b"\x00" * 90, "packed: bits end at"),
+        (record.PACKED, (0, 10, 4, 1, 0), b"\x00" * 90, "is the last of 1 blocks"),
+        (record.PACKED, (0, 10, 4, 1, 91), b"\x00" * 90, "carried bytes is out of range"),
+        (record.PACKED, (0, 10, 5, 1, 0), b"\x00" * 90, "channels or carried"),
+        (record.PACKED, (0, 0, 1, 1, 0), b"\x00" * 90, "number of samples"),
         (record.CLOCK, (0, 1 << 63), None, "out of range"),
         (record.CHANNEL, (200, 0, 1, 0, 0, 0, 0, "", "", ""), None, "out of range"),
     ],

@@ -71,6 +71,7 @@ STAGES = (
     "record",
     "decoding",
     "page",
+    "rice",
     "pipeline",
     "message",
     "frame",
