@@ -20,8 +20,6 @@ of the crossing which any reader can tell from it.
 
 from __future__ import annotations
 
-import argparse
-import os
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -232,13 +230,9 @@ def summarise(rows: list[Figures]) -> Figures:
 
 def main() -> int:
     """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, default=os.environ.get("MMC_DATA") or None, help="folder of recordings")
-    arguments = parser.parse_args()
-    if not arguments.data:
-        print("truth_hold: skipped: no recordings; name their folder with --data DIR or MMC_DATA")
+    files = truth_kernel.judge_asked(__doc__, judge)
+    if files is None:
         return 0
-    files = truth_kernel.judge_all(Path(arguments.data), judge)
     for name, (_, row) in files.items():
         print(f"{name:24} " + "  ".join(f"{key} {value}" for key, value in row.items()))
     for kind, row in summarise([row for _, row in files.values()]).items():

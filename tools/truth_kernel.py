@@ -8,7 +8,10 @@ It runs the kernel's own text on the host (mmc_host/replay.py), which computes t
 
 from __future__ import annotations
 
+import argparse
 import itertools
+import os
+import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -47,6 +50,22 @@ def judge_all(data: Path, judge: Callable[[Path, Arrays], Figures]) -> dict[str,
     every = ((path, load(path)) for path in sorted(data.glob("*.npz")))
     judged = ((path.stem, arrays, judge(path, arrays)) for path, arrays in every)
     return {name: (arrays, row) for name, arrays, row in judged if row}
+
+
+def judge_asked(doc: str | None, judge: Callable[[Path, Arrays], Figures]) -> dict[str, tuple[Arrays, Figures]] | None:
+    """Judge the recordings of the folder that the command line names, or MMC_DATA; say why where there is none.
+
+    Args:
+        doc: the tool's docstring, for its help.
+        judge: as `judge_all` takes it.
+    """
+    parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, default=os.environ.get("MMC_DATA") or None, help="folder of recordings")
+    arguments = parser.parse_args()
+    if not arguments.data:
+        print(f"{Path(sys.argv[0]).stem}: skipped: no recordings; name their folder with --data DIR or MMC_DATA")
+        return None
+    return judge_all(Path(arguments.data), judge)
 
 
 def target_of(arrays: Arrays) -> int:

@@ -16,9 +16,7 @@ least 1 % of its blocks carry that mark.
 
 from __future__ import annotations
 
-import argparse
 import itertools
-import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -223,13 +221,9 @@ def summarise(rows: list[Figures]) -> Figures:
 
 def main() -> int:
     """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, default=os.environ.get("MMC_DATA") or None, help="folder of recordings")
-    arguments = parser.parse_args()
-    if not arguments.data:
-        print("truth_noise: skipped: no recordings; name their folder with --data DIR or MMC_DATA")
+    files = truth_kernel.judge_asked(__doc__, judge)
+    if files is None:
         return 0
-    files = truth_kernel.judge_all(Path(arguments.data), judge)
     for name, (_, row) in files.items():
         print(name, *(f"{key} {value}" for key, value in row.items() if key not in ("noise_channels", "noise_again")))
         for one in row["noise_channels"] + row["noise_again"]:

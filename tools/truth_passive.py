@@ -16,8 +16,6 @@ A repetition that counts was judged passive if EVENT_PASSIVE says so.
 
 from __future__ import annotations
 
-import argparse
-import os
 import sys
 import zlib
 from functools import cache
@@ -162,13 +160,9 @@ def summarise(rows: list[Figures]) -> Figures:
 
 def main() -> int:
     """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, default=os.environ.get("MMC_DATA") or None, help="folder of recordings")
-    arguments = parser.parse_args()
-    if not arguments.data:
-        print("truth_passive: skipped: no recordings; name their folder with --data DIR or MMC_DATA")
+    files = truth_kernel.judge_asked(__doc__, judge)
+    if files is None:
         return 0
-    files = truth_kernel.judge_all(Path(arguments.data), judge)
     for name, (_, row) in files.items():
         for work, by_snr in row.items():
             cells = [f"{snr_db} dB {one['passive']}/{one['reps']}" for snr_db, one in by_snr.items()]
