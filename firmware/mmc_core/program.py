@@ -180,7 +180,11 @@ class Program:
         # %          the upper edge of the band is never moved beyond this
 
     def name_muscles(self, config):
-        """Give the channels the muscles and sides that the program names; a new one ends the channel's calibration."""
+        """Give the channels the muscles and sides that the program names; a new one ends the channel's calibration.
+
+        Its target is what a calibration and a check judge from now on.
+        """
+        config.put("target_channel", self.target_channel)
         for channel in range(self.channels):
             key = "ch{}_".format(channel)
             if self.muscles[channel]:
@@ -191,7 +195,6 @@ class Program:
     def apply_to(self, config, shift_pct):
         """Put what the program asks for into settings that are this session's own; the band is up by `shift_pct`."""
         self.name_muscles(config)
-        config.restore("target_channel", self.target_channel)
         numbers = self.numbers
         config.restore("target_low_pct", min(200, numbers[TARGET_LOW_PCT] + shift_pct))
         config.restore("target_high_pct", min(200, numbers[TARGET_HIGH_PCT] + shift_pct))

@@ -199,7 +199,7 @@ class Desk:
         self._contact = None
         wear, facts = app.wear, app.facts
         wear.checked, wear.bad = 2, 0
-        wear.notes = [note for note in wear.notes if note[0] not in (event.EVENT_CONTACT, event.EVENT_ARTEFACT)]
+        self._forget((event.EVENT_CONTACT, event.EVENT_ARTEFACT), 0)
         findings = []
         for channel in range(facts.EMG_CHANNELS):
             reason, value, artefact = contact.reasons[channel], contact.values[channel], contact.artefact_pct[channel]
@@ -249,6 +249,7 @@ class Desk:
             self.app.note(event.EVENT_ANSWER, event.NO_CHANNEL, value, question, reason)
             return False
         notes = self.app.wear.notes
+        self._forget((event.EVENT_ANSWER, event.EVENT_ADVICE), question)  # the last answer counts
         notes.append((event.EVENT_ANSWER, event.NO_CHANNEL, value, question, reason))
         is_bad = (
             value > 0 if question == event.QUESTION_PAIN else question == event.QUESTION_ENERGY and value <= _NO_ENERGY
@@ -257,6 +258,11 @@ class Desk:
             notes.append((event.EVENT_ADVICE, event.NO_CHANNEL, value, question, event.REASON_NOT_TODAY))
             self.app.play(event.CUE_TIRED)
         return is_bad
+
+    def _forget(self, kinds, threshold):
+        """Events noted before that a newer one replaces."""
+        notes = self.app.wear.notes
+        notes[:] = [note for note in notes if note[0] not in kinds or note[3] != threshold]
 
     # Settings and programs
 
@@ -289,10 +295,6 @@ class Desk:
             self.app.health.note(event.FAULT_FLASH, error.errno or 0)
             return message.RESULT_FLASH
         return message.OK
-
-    def next_program(self, slot):
-        """The place behind `slot` that has a program, or 0."""
-        return self.shelf.next_slot(slot)
 
     def choose_program(self, slot):
         """Follow a program from the next session on; its muscles are the channels' now."""
@@ -328,7 +330,7 @@ class Desk:
             key = "ch{}_reference_kind".format(channel)
             if self.app.wear.bad >> channel & 1:
                 config.restore(key, "none")
-            elif stale >> channel & 1:
+            elif stale >> channel & 1 and config[key] != "none":  # the program may have named another muscle
                 config.restore(key, "relative")
         return config, found
 

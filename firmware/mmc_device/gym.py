@@ -100,6 +100,7 @@ TABLE = bytes((
     STATE_CONFIRM, INPUT_LONG, STATE_TRAIN, ACT_TRAIN,
     STATE_CONFIRM, INPUT_TIME, STATE_READY, ACT_DROP,
     STATE_TRAIN, INPUT_FAILED, STATE_READY, ACT_NONE,
+    STATE_TRAIN, INPUT_HOST, STATE_CALIBRATE, ACT_NONE,
     STATE_PAIR, INPUT_CLICKS, STATE_READY, ACT_DROP,
     STATE_PAIR, INPUT_LONG, STATE_READY, ACT_DROP,
     STATE_PAIR, INPUT_TIME, STATE_READY, ACT_DROP,
@@ -179,7 +180,7 @@ class Gym:
             self._choice = self._desk.config.settings["program"] if self.state == STATE_CHOOSE else self._wearer()
             self._buzz_choice()
         elif action == ACT_NEXT:
-            self._choice = self._desk.next_program(self._choice) if self.state == STATE_CHOOSE else self._choice + 1
+            self._choice = self._desk.shelf.next_slot(self._choice) if self.state == STATE_CHOOSE else self._choice + 1
             if self.state == STATE_WEARER and self._choice >= len(self._wearers()):
                 self._choice = 0
             self._buzz_choice()

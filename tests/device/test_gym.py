@@ -441,3 +441,43 @@ def test_every_record_of_a_gym_session_is_known(tmp_path: Path) -> None:
         low,
         high,
     )
+
+
+def test_an_mvc_test_by_the_button_ends_where_the_next_press_counts(tmp_path: Path) -> None:
+    wearable = worn(tmp_path / "a", resting())
+    wearable.ask(message.PUT_PROGRAM, 1, compile_program(programs.load("mvc-test")))
+    wearable.put(program=1)
+    wearable.press()
+    wearable.run(6000, lambda: wearable.app.activity == message.ACTIVITY_CALIBRATING)
+    assert wearable.state == gym.STATE_CALIBRATE
+    wearable.until(gym.STATE_READY, 40_000)
+    wearable.settle(5000)
+    wearable.press(4)
+    assert wearable.state == gym.STATE_READY and wearable.app.activity == message.ACTIVITY_IDLE
+
+
+def test_another_muscle_is_not_relative_to_the_old_ones_reference(tmp_path: Path) -> None:
+    """The calibration is old, and the program names another muscle for its channel: there is no reference at all."""
+    wearable = worn(tmp_path / "a", resting(), ch0_calibrated_utc_s=1000)
+    wearable.ask(message.PUT_PROGRAM, 1, compile_program(programs.load("wall-sit")))
+    wearable.put(program=1)
+    wearable.power_on()
+    wearable.run(500)
+    assert wearable.app.desk.stale() == 1
+    wearable.ask(message.CONTROL, message.VERB_START, 0)
+    wearable.run(500)
+    wearable.hold_down()
+    wearable.settle()
+    channel = wearable.session().channels[0]
+    assert (channel.reference_kind, channel.reference_uv, channel.unit) == ("none", None, "uV")
+
+
+def test_the_last_answer_to_a_question_counts(tmp_path: Path) -> None:
+    wearable = worn(tmp_path / "a", resting())
+    desk = wearable.app.desk
+    for value in (1, 1, 0):
+        desk.answer(event.QUESTION_PAIN, value, event.REASON_BEFORE)
+    desk.answer(event.QUESTION_ENERGY, 1, event.REASON_BEFORE)
+    desk.answer(event.QUESTION_ENERGY, 7, event.REASON_BEFORE)
+    kinds = [(note[0], note[2], note[3]) for note in wearable.app.wear.notes]
+    assert kinds == [(event.EVENT_ANSWER, 0, event.QUESTION_PAIN), (event.EVENT_ANSWER, 7, event.QUESTION_ENERGY)]

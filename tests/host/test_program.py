@@ -438,7 +438,7 @@ def test_a_program_without_muscles_leaves_those_of_the_settings(device: FakeDevi
         "left",
         "mvc",
     ]
-    assert channel_settings(programs.load("sense-test")) == {}
+    assert channel_settings(programs.load("sense-test")) == {"target_channel": 0}
 
 
 def test_a_target_on_another_channel_and_a_new_side(device: FakeDevice) -> None:
@@ -448,6 +448,7 @@ def test_a_target_on_another_channel_and_a_new_side(device: FakeDevice) -> None:
     result = run("program", "push", "f.toml")
     assert result.exit_code == 0, result.stderr
     assert (program.decode(device.programs[1][2]).target_channel, device.settings["ch1_side"]) == (1, "left")
+    assert device.settings["target_channel"] == 1  # what a calibration judges
     assert device.settings["ch0_side"] == "not stated"
     assert "new muscle or side on channel 1:" in result.stdout
 

@@ -124,7 +124,7 @@ def push(name: str, slot: int, port: str | None) -> None:
     say(f"{exercise.name} is in place {slot}, and what the next session follows")
     if there == data and (shift_pct or streak):
         say(f"it was there already: its band stands {shift_pct} % higher by practice")
-    moved = sorted({key[2] for key in changed})
+    moved = sorted({key[2] for key in changed if key[3:] in ("_muscle", "_side")})
     if moved:
         channels = f"channel{'s' if len(moved) > 1 else ''} {', '.join(moved)}"
         say(f"new muscle or side on {channels}: what 100 % is has to be found anew, with: mmc-host calibrate")

@@ -57,8 +57,8 @@ def compile_program(exercise: Exercise) -> bytes:
 
 
 def channel_settings(exercise: Exercise) -> dict[str, int | str]:
-    """Return the muscles and sides that a program names, as settings: a calibration hangs on them."""
-    found: dict[str, int | str] = {}
+    """Return target, muscles and sides that a program names, as settings: a calibration hangs on them."""
+    found: dict[str, int | str] = {"target_channel": exercise.target_channel}
     for at, channel in enumerate(exercise.channels):
         if channel.muscle:
             found[f"ch{at}_muscle"] = channel.muscle
