@@ -246,7 +246,7 @@ def frames(data: bytes) -> list[tuple[int, int, bytes]]:
 def test_an_unknown_request_is_refused(kind):
     _, line = recorded(1)
     line.console.send(raw_frame(kind, b"abc"))
-    line.link.tick()
+    line.link.tick(line.now_ms)
     assert frames(line.console.take()) == [(message.REFUSED, 77, bytes((kind, message.RESULT_UNKNOWN)))]
 
 
@@ -269,7 +269,7 @@ def test_a_request_with_a_wrong_payload_is_refused_and_not_carried_out(kind):
             message.unpack(message.MESSAGES[kind][0], payload)
         except ValueError:
             line.console.send(raw_frame(kind, payload, len(payload)))
-            line.link.tick()
+            line.link.tick(line.now_ms)
             wanted = (message.REFUSED, len(payload), bytes((kind, message.RESULT_UNKNOWN)))
             assert frames(line.console.take()) == [wanted]
     assert line.app.controls == []
@@ -308,9 +308,9 @@ def test_a_request_cut_by_the_full_console_does_not_join_the_next():
 def test_one_tick_takes_no_more_than_one_buffer():
     _, line = recorded(1)
     line.console.send(b"\xaa" * (INPUT_BYTES - 1) + b"\x00")
-    line.link.tick()
+    line.link.tick(line.now_ms)
     assert line.console._inbox._count == INPUT_BYTES - 256
-    line.link.tick()
+    line.link.tick(line.now_ms)
     assert line.console._inbox._count == 0
 
 
@@ -318,7 +318,7 @@ def test_a_request_sent_twice_is_carried_out_once_and_answered_twice():
     _, line = recorded(1)
     wire = line.send(message.CONTROL, 1, 7)
     line.console.send(wire)
-    line.link.tick()
+    line.link.tick(line.now_ms)
     first, second = frames(line.console.take())
     assert first == second == (message.CONTROL | message.REPLY, 1, bytes((message.OK,)))
     assert line.app.controls == [(1, 7)]
@@ -365,7 +365,7 @@ def test_flash_that_cannot_be_read_is_refused_and_raised_once():
     for _ in range(14):
         data += line.tick()[0][1][2]
     with pytest.raises(OSError):
-        line.link.tick()
+        line.link.tick(line.now_ms)
     with pytest.raises(PeerError) as caught:
         line.tick()
     assert caught.value.code == message.RESULT_FLASH
@@ -375,7 +375,7 @@ def test_flash_that_cannot_be_read_is_refused_and_raised_once():
     digest = hashlib.sha256(whole).digest()
     line.send(message.ACKNOWLEDGE, 1, len(whole), digest)
     with pytest.raises(OSError):
-        line.link.tick()
+        line.link.tick(line.now_ms)
     with pytest.raises(PeerError) as caught:
         line.tick()
     assert caught.value.code == message.RESULT_FLASH
@@ -394,8 +394,8 @@ def test_any_noise_and_any_frames_leave_the_device_answering(seed):
         if rng.random() < 0.5:
             wire = wire[: rng.randrange(len(wire))] + rng.randbytes(rng.randrange(9)) + wire[rng.randrange(len(wire)) :]
         line.console.send(wire)
-        line.link.tick()
-        line.link.tick()
+        line.link.tick(line.now_ms)
+        line.link.tick(line.now_ms)
     line.console.take()
     line.client = SyncClient(first_sequence=5_000_000)
     line.console.send(b"\0")
@@ -429,7 +429,7 @@ def test_a_pull_over_a_line_that_loses_and_damages_is_exact():
         while not found or line.now_ms - begun < 500:
             if wire:
                 line.console.send(harm(wire))
-            line.link.tick()
+            line.link.tick(line.now_ms)
             line.now_ms += 10
             replies = line.client.receive(harm(line.console.take()), line.now_ms)
             found += [values for _, values in replies]
