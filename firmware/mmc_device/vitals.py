@@ -16,6 +16,7 @@ EMPTY_PCT = const(5)
 _LOOKS = const(3)  # one reading under the motor's load ends nothing
 _PARTS = ("emg", "imu", "motor", "power", "button")
 _MOST = const(65535)
+_MOST_WORDS = const(230)  # what a reply has room for
 
 
 class Vitals:
@@ -26,7 +27,7 @@ class Vitals:
         self._power = power
         self._emg = emg
         self.micropython = micropython
-        self.words = "; ".join([role + ": " + words for role, words in missing])
+        self.words = "; ".join([role + ": " + words for role, words in missing])[:_MOST_WORDS]
         self.missing = 0
         for role, _ in missing:
             self.missing |= 1 << _PARTS.index(role)
