@@ -176,12 +176,11 @@ def test_a_sample_that_comes_while_a_gap_is_told_is_taken(monkeypatch: pytest.Mo
 
 
 def decimate_by_taking_the_last(
-    raw: memoryview, at: int, groups: int, filters: object, ring: array[int], slot: int, slots: int
+    raw: memoryview, first: int, behind: int, filters: object, ring: array[int], slot: int, slots: int
 ) -> None:
     """A stand-in for the filters, which blur what is where: of ten samples the last, as it is."""
     new = memoryview(raw).cast("B").cast("h")
-    for group in range(groups):
-        last = 2 * (at + 10 * group + 9)
+    for last in range(first + 18, behind, 20):
         ring[2 * slot], ring[2 * slot + 1] = new[last], new[last + 1]
         slot = (slot + 1) % slots
     raw[:88] = raw[-88:]
@@ -258,9 +257,7 @@ class WearerOfI2sAdc:
 
 @pytest.mark.parametrize("share", range(SHARES))
 @pytest.mark.parametrize("is_filtered", [False, True])
-def test_samples_of_dma_and_gaps_are_the_clock(
-    share: int, is_filtered: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_samples_of_dma_and_gaps_are_the_clock(share: int, is_filtered: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(mmc_drivers.i2s_adc, "time", mmc_drivers.i2s_adc.time)
     if not is_filtered:
         monkeypatch.setattr(mmc_drivers.i2s_adc, "_decimate", decimate_by_taking_the_last)
