@@ -139,9 +139,8 @@ def main() -> int:
     parser.add_argument("--data", type=Path, default=os.environ.get("MMC_DATA") or None, help="folder of recordings")
     arguments = parser.parse_args()
     for amplitude in (16, 400, 6000):
-        print(
-            f"pack, noise of {amplitude:4} counts: {pack_instructions('xtensawin', amplitude):.0f} instructions per sample"
-        )
+        each = pack_instructions("xtensawin", amplitude)
+        print(f"pack, noise of {amplitude:4} counts: {each:.0f} instructions per sample")
     if not arguments.data:
         print("truth_rice: ratios skipped: no recordings; name their folder with --data DIR or MMC_DATA")
         return 0

@@ -104,7 +104,7 @@ def test_no_number_leaves_31_bits() -> None:
 
 def test_the_lines_are_what_their_tool_makes(tmp_path, monkeypatch, capsys) -> None:  # type: ignore[no-untyped-def]
     assert design_decimator.main(["--check"]) == 0
-    assert (rig.TAPS, rig.ALLPASSES) == (design_decimator.integer_taps(), design_decimator.integer_allpasses())
+    assert (design_decimator.integer_taps(), design_decimator.integer_allpasses()) == (rig.TAPS, rig.ALLPASSES)
     edited = tmp_path / "i2s_adc.py"
     edited.write_text(design_decimator.TARGET.read_text(encoding="utf-8").replace("8514", "8515"), encoding="utf-8")
     monkeypatch.setattr(design_decimator, "ROOT", tmp_path)
