@@ -1,0 +1,34 @@
+"""Power: what is left in the cell, and whether the wearable hangs on USB.
+
+In:    a fuel gauge; a pin that a divider from the USB supply pulls up; either may be missing
+Out:   percent, minutes left, on USB or not
+State: none
+Cost:  one question to the gauge each
+Source: two resistors of 100 kOhm halve the 5 V: 2.5 V are read as high (2.475 V are enough at 3.3 V)
+"""
+
+
+class Power:
+    """The role `power`."""
+
+    def __init__(self, gauge, usb):
+        self._gauge = gauge
+        self._usb = usb
+
+    def percent(self):
+        """What is left, 0 to 100; -1 where it can't be told."""
+        try:
+            return self._gauge.percent() if self._gauge else -1
+        except OSError:
+            return -1
+
+    def minutes(self):
+        """Until empty at the present pace; -1 where it can't be told, and while it does not discharge."""
+        try:
+            return self._gauge.left_min() if self._gauge else -1
+        except OSError:
+            return -1
+
+    def on_usb(self):
+        """Whether USB power is there; False where it can't be told."""
+        return bool(self._usb and self._usb())
