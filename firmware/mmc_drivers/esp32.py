@@ -4,7 +4,7 @@ In:    modules of the port, because no driver imports them; the button's pin
 Out:   an object with those roles; a board puts its other parts on it
 State: the button's pin, a byte of the console, what is missing
 Cost:  `read` one poll and one byte; nothing allocated
-Source: MicroPython's machine, esp32, select; ESP32 reference manual: RTC_CNTL_RESET_STATE has the cause of the last reset
+Source: MicroPython's machine, esp32, select; ESP32 reference manual: RTC_CNTL_RESET_STATE has the last reset's cause
         in its bits 0 to 5; 15 is the brown-out detector
 
 MicroPython tells a brown-out as power on, therefore the register. The watchdog begins with its first feed: a journal
@@ -114,6 +114,7 @@ class Board:
         """modules: machine, esp32, micropython, sys, select. reset_state: address of the register."""
         machine, esp32, micropython, sys, select = modules
         micropython.kbd_intr(-1)  # 0x03 is a byte like any other
+        facts.DEVICE_ID += "-{:02x}{:02x}{:02x}".format(*machine.unique_id()[-3:])
         self.facts = facts
         self.missing = ()
         self.console = Console(sys, select, machine.UART)
@@ -129,14 +130,14 @@ class Board:
         self.reset_cause = BROWN_OUT if is_brown_out else machine.reset_cause()
         self._reset = machine.reset
 
-    def put(self, role, part, begin, otherwise):
-        """Begin a part; one that does not answer is named in `missing`, and `otherwise` has its role."""
+    def begun(self, role, part, begin, otherwise):
+        """The part, once begun; one that does not answer is named in `missing`, and `otherwise` takes its place."""
         try:
             begin()
         except OSError as error:
             self.missing += ((role, str(error.args[-1])),)
-            part = otherwise
-        setattr(self, role, part)
+            return otherwise
+        return part
 
     def restart(self, maintenance):
         """Reset. maintenance: no app is started then, once, see boot.py."""

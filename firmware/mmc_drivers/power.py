@@ -4,7 +4,8 @@ In:    a fuel gauge; a pin that a divider from the USB supply pulls up; either m
 Out:   percent, minutes left, on USB or not
 State: none
 Cost:  one question to the gauge each
-Source: two resistors of 100 kOhm halve the 5 V: 2.5 V are read as high (2.475 V are enough at 3.3 V)
+Source: 10 kOhm from the USB supply to the pin and 22 kOhm from there to ground, with the pin's own 45 kOhm: 2.8 V of
+        4.7 are high (from 2.475 V on), and where nothing is wired the pin is low
 """
 
 

@@ -88,6 +88,9 @@ class Machine:
     def wake_on_ext0(self, pin, level):
         self.told.append(("wake", pin, level))
 
+    def unique_id(self):
+        return b"\xd8\xa0\x1d\x0a\xb0\xff"
+
     def reset_cause(self):
         return self._cause
 
@@ -100,6 +103,12 @@ class Machine:
 
     def feed(self):
         self.told.append("feed")
+
+
+class Facts:
+    """A module of facts."""
+
+    DEVICE_ID = "dev"
 
 
 class Time:
@@ -129,7 +138,7 @@ def build(driver, pin=None, pressed=0, **options):
     """A board, and the modules below it."""
     machine = Machine(**options)
     modules = (machine,) * 5
-    return driver.Board("facts", modules, pin or Pin(), pressed, 0x1234), machine
+    return driver.Board(Facts(), modules, pin or Pin(), pressed, 0x1234), machine
 
 
 def talks(driver):
@@ -179,7 +188,8 @@ def starts(driver):
     ):
         board, _ = build(driver, cause=cause, state=state)
         same((cause, state, board.reset_cause), (cause, state, told))
-    same((board.flash.label, board.facts, board.folder, board.missing), ("journal", "facts", "/config", ()))
+    same((board.flash.label, board.folder, board.missing), ("journal", "/config", ()))
+    same(board.facts.DEVICE_ID, "dev-0ab0ff")
     Partition.there = ("vfs",)
     fails(lambda: build(driver), 19, "journal")
     Partition.there = ("vfs", "journal")
@@ -194,10 +204,9 @@ def starts(driver):
         raise OSError(19)
 
     board, machine = build(driver)
-    board.put("imu", "part", answers, "other")
-    board.put("motor", "part", fails_to, "other")
-    board.put("emg", "part", fails_bare, "other")
-    same((board.imu, board.motor, board.emg), ("part", "other", "other"))
+    same(board.begun("imu", "part", answers, "other"), "part")
+    same(board.begun("motor", "part", fails_to, "other"), "other")
+    same(board.begun("emg", "part", fails_bare, "other"), "other")
     same(board.missing, (("motor", "X 0x6A register 0x0F: not read"), ("emg", "19")))
     machine.told = []
     board.restart(False)
