@@ -108,6 +108,10 @@ class Watchdog:
 class Board:
     """The roles of a board."""
 
+    emg: object  # these four are the board's to set
+    imu: object
+    motor: object
+    power: object
     folder = "/config"
 
     def __init__(self, facts, modules, button, pressed, reset_state):
