@@ -7,11 +7,12 @@ twice or not set up, a bus in the wrong mode, a timer that is taken. One bench i
 
 import io
 
-from mmc_drivers import ads1292r, drv2605l, esp32, lsm6ds, mpu6050
+from mmc_drivers import ads1292r, drv2605l, esp32, i2s_adc, lsm6ds, mpu6050
 from mmc_sim import bus
 from mmc_sim.bus import BusMisuse
 from mmc_sim.chips import ads1292r as ads
 from mmc_sim.chips import drv2605l as drv
+from mmc_sim.chips import i2s_adc as i2s
 from mmc_sim.chips import lsm6ds as lsm
 from mmc_sim.chips import max17048 as gauge
 from mmc_sim.chips import mpu6050 as mpu
@@ -20,7 +21,7 @@ from mmc_sim.chips.rmt import OutputPin, Rmt
 from mmc_sim.flash import Flash
 
 CAUSE_REGISTERS = {"esp32": 0x3FF48034, "esp32s3": 0x60008038}
-TIMED = (ads1292r, drv2605l, esp32, lsm6ds, mpu6050)  # drivers that wait
+TIMED = (ads1292r, drv2605l, esp32, i2s_adc, lsm6ds, mpu6050)  # drivers that wait
 CAUSE = 1  # of the last reset
 bench = None  # the one on the table
 
@@ -62,14 +63,12 @@ class Stream:
         return len(data)
 
 
-class Poller:
-    """`select.poll()`, for one stream."""
-
-    def register(self, stream, flags):
-        self._stream = stream
+class Poller(i2s.Poll):
+    """`select.poll()`."""
 
     def ipoll(self, timeout_ms):
-        return ((self._stream, 1),) if self._stream.data else ()
+        (stream,) = self._streams
+        return ((stream, 1),) if stream.data else ()
 
 
 class Pin(OutputPin):
@@ -155,10 +154,33 @@ class Counter:
         return bench.front_end.edges % self._modulus
 
 
+class PWM(i2s.Pwm):
+    """`machine.PWM`."""
+
+    def __init__(self, pin):
+        pin.has("out")
+        i2s.Pwm.__init__(self)
+        bench.front_end = i2s.I2s(bench.time, lambda number, channel: (100 + channel) << 16 if number & 32 else 0, self)
+        bench.front_end.has_memory = "emg" not in bench.missing
+        bench.time.runs = bench.front_end
+
+
+class I2S:
+    """`machine.I2S`: the bench's port, with its pins."""
+
+    RX, STEREO = i2s.I2s.RX, i2s.I2s.STEREO
+
+    def __new__(cls, port, sck, ws, sd, **options):
+        sck.has("out")
+        ws.has("out")
+        sd.has("in")
+        return bench.front_end(port, sck, ws, sd, **options)
+
+
 class Port:
     """Modules `machine`, `esp32`, `micropython`, `sys` and `select` in one."""
 
-    Pin, ADC, Timer, Counter = Pin, ADC, Timer, Counter
+    Pin, ADC, Timer, Counter, PWM, I2S = Pin, ADC, Timer, Counter, PWM, I2S
     POLLIN = 1
     TYPE_DATA = 1
     poll = Poller
@@ -281,6 +303,17 @@ def rig_devkit_myoware(bench):
     bench.motor_pin = 25
 
 
+def rig_devkit_i2s(bench):
+    """A converter with two signals, an LSM6DSOX at rest, a DRV2605L with an ERM, a button, USB."""
+    bench.imu = bench.solder("imu", 0x6A, lsm.Lsm6ds(bench.time))
+    bench.imu.accel_mg[:] = 0, 0, 1000
+    bench.motor = bench.solder("motor", 0x5A, drv.Drv2605l(bench.time, "erm", enable=Enable(bench, 25)))
+    bench.button, bench.usb = Level(1), Level(0)
+    bench.wires[27] = level_of(bench.button)
+    bench.wires[26] = level_of(bench.usb)
+    bench.motor_pin = 25
+
+
 def rig_s3_ads1292r(bench):
     """An ADS1292R with its counts, an LSM6DSO at rest, a DRV2605L with an LRA, a MAX17048, a button, USB."""
     front_end = ads.Ads1292r(bench.time, lambda number, channel: 500 + channel * 100 if number & 8 else 0)
@@ -313,4 +346,4 @@ class Enable:
         return self._bench.pins[self._number].duty_pct
 
 
-RIGS = {"devkit_myoware": rig_devkit_myoware, "s3_ads1292r": rig_s3_ads1292r}
+RIGS = {"devkit_i2s": rig_devkit_i2s, "devkit_myoware": rig_devkit_myoware, "s3_ads1292r": rig_s3_ads1292r}
