@@ -223,6 +223,9 @@ def test_the_flash_holds_micropython_the_app_twice_and_the_journal(
     blocks = sum(-(-path.stat().st_size // 4096) for path in files) + 2 * len(folders)
     print(f"{name}: {len(files)} files, {sum(path.stat().st_size for path in files)} bytes, {blocks} blocks")
     assert 2 * blocks + 16 <= parts["vfs"].size // 4096
+    told = re.search(rf"^\| {name} \|.*\| (\d+) KiB \|$", (root / "README.md").read_text("utf-8"), re.M)
+    assert told
+    assert sum(path.stat().st_size for path in files) / 1024 == pytest.approx(int(told[1]), rel=0.1)
 
 
 def test_facts_are_alike_and_one_micropython_serves_all(root: Any) -> None:

@@ -258,9 +258,7 @@ class WearerOfI2sAdc:
 
 @pytest.mark.parametrize("share", range(SHARES))
 @pytest.mark.parametrize("is_filtered", [False, True])
-def test_samples_of_dma_and_gaps_are_the_clock(
-    share: int, is_filtered: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_samples_of_dma_and_gaps_are_the_clock(share: int, is_filtered: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(mmc_drivers.i2s_adc, "time", mmc_drivers.i2s_adc.time)
     if not is_filtered:
         monkeypatch.setattr(mmc_drivers.i2s_adc, "_decimate", decimate_by_taking_the_last)

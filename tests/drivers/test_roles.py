@@ -14,7 +14,11 @@ from mmc_drivers import ads1292r, drv2605l, erm, esp32_adc, i2s_adc, lsm6ds, max
 from mmc_sim.body import Body, Imu
 from mmc_sim.wearable import Battery, Motor
 
-ROLES = {"emg": (Body, "begin read_into take_lost lead_off late_us stop"), "imu": (Imu, "read_into"), "motor": (Motor, "on off")}
+ROLES = {
+    "emg": (Body, "begin read_into take_lost lead_off late_us stop"),
+    "imu": (Imu, "read_into"),
+    "motor": (Motor, "on off"),
+}
 PARTS = {
     ads1292r.Ads1292r: "emg",
     esp32_adc.Esp32Adc: "emg",
