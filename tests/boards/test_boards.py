@@ -186,6 +186,8 @@ def test_pins_are_those_of_the_facts_and_of_the_wiring_table(
     text = (root / "boards" / name / "README.md").read_text("utf-8")
     table = re.findall(r"^\| (?:GPIO )?(\d+) \| `(\w+)` \|", text, re.M)
     assert {wire: int(number) for number, wire in table} == pins
+    drawing = (root / "boards/wiring" / f"{name}.svg").read_text("utf-8")
+    assert sorted(int(number) for number in re.findall(r"GPIO (\d+)<", drawing)) == sorted(pins.values())
     assert (toml["boot"]["button_pin"], toml["boot"]["button_pressed"]) == (pins["button"], 0)
     assert ("wake", pins["button"], False) in bench.port.told
 
