@@ -57,8 +57,12 @@ DRIVERS = {
     "lsm6ds": "Lsm6ds(None)",
     "mpu6050": "Mpu6050(None)",
     "drv2605l": "Drv2605l(None, None)",
-    "erm": "Erm(None, None)",
+    "erm": "Erm(None)",
+    "rmt": "(Pulse,)",  # the class: making one switches a pin
+    "esp32": "(Board,)",  # likewise
     "max17048": "Max17048(None)",
+    "power": "Power(None, None)",
+    "missing": "(NoFrontEnd(), NoImu(), NoMotor())",
 }
 
 _USED = """

@@ -13,7 +13,7 @@ from conformance import mpu6050 as imu_rig
 from mmc_device.sampler import Sampler
 from mmc_drivers import ads1292r, drv2605l, erm, esp32_adc, i2s_adc, lsm6ds, max17048, mpu6050
 from mmc_sim.body import Body, Imu
-from mmc_sim.wearable import Battery, Motor
+from mmc_sim.wearable import Power, Motor
 
 ROLES = {
     "emg": (Body, "begin read_into take_lost lead_off late_us stop"),
@@ -42,7 +42,7 @@ def test_a_driver_has_the_calls_of_its_role(part: type) -> None:
 
 
 def test_the_gauge_has_the_call_of_its_role() -> None:
-    assert inspect.signature(max17048.Max17048.percent) == inspect.signature(Battery.percent)
+    assert inspect.signature(max17048.Max17048.percent) == inspect.signature(Power.percent)
 
 
 def test_the_sampler_takes_a_front_end_and_an_imu_that_are_drivers(monkeypatch: pytest.MonkeyPatch) -> None:
