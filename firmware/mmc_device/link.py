@@ -80,8 +80,7 @@ class Link:
                 self._raised_ms = now_ms
                 self._send_piece()
             elif self._patience_ms and now_ms - self._raised_ms > self._patience_ms:
-                self._patience_ms = 0
-                self._console.set_rate(message.LINE_BITS_PER_S)
+                self._set_rate(message.LINE_BITS_PER_S, now_ms)
         except OSError:
             self._stream_session = 0
             self._send(self._server.refuse_into(message.RESULT_FLASH))
@@ -96,13 +95,15 @@ class Link:
 
     def _apply_rate(self, now_ms):
         rate, self._new_rate = self._new_rate, 0
-        if not rate:
-            return
+        if rate:
+            self._set_rate(rate, now_ms)
+
+    def _set_rate(self, rate, now_ms):
         try:
             self._console.set_rate(rate)
             self._raised_ms, self._patience_ms = now_ms, 0 if rate == message.LINE_BITS_PER_S else _PROOF_MS
         except OSError:
-            pass  # the host hears nothing at the new rate, and comes back
+            pass  # the host hears nothing at a new rate, and comes back; to the usual one the way is tried again
 
     def _answer(self, kind, values):
         if kind == 0:
