@@ -31,17 +31,16 @@ def command(
     from time import localtime, strftime
 
     from mmc_core.errors import UsageError
-    from mmc_host.flash import app, boards, image, plan, run
+    from mmc_host.flash import app, boards, image, run
     from mmc_host.flash.device_files import Mpremote
     from mmc_host.flash.esptool import Esptool
-    from mmc_host.transport.discover import attached
+    from mmc_host.transport.discover import find_one
     from mmc_host.transport.serial import SerialTransport
 
     known = boards.find_board(board or "", boards.boards_folder())
     if image_file is not None:
         image.get_image(known.image, image_file, may_download=False)  # a wrong file is told before anything else
-    found = [(entry.port, entry.description) for entry in attached() if entry.kind == "serial"]
-    chosen = plan.choose_port(found, port)
+    chosen = find_one(("serial",)).port if port is None else port
     if chosen.startswith(("sim://", "tcp://")):
         raise UsageError(f"{chosen} is a line to an app: give a serial device's path, or socket://host:port")
     if "://" not in chosen:

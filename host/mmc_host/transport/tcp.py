@@ -1,6 +1,6 @@
 """A line over TCP: a simulator or a serial bridge that listens somewhere.
 
-In:  `tcp://host:port`
+In:  `tcp://host:port`, or `socket://host:port`
 Out: a `Transport`
 """
 
@@ -22,7 +22,7 @@ class TcpTransport:
         """Connect to `address`.
 
         Args:
-            address: `tcp://host:port`.
+            address: `tcp://host:port`, or `socket://host:port`.
 
         Raises:
             LinkError: nobody answers there.
