@@ -56,7 +56,7 @@ class Pin:
 class machine:
     Pin = Pin
     def reset():
-        raise SystemExit
+        os.system("kill -9 $PPID")  # whatever runs, also within main.py
 class esp32:
     Partition = Partition
 def dead(why):
@@ -76,6 +76,7 @@ def run(name):
     except Exception as error:
         sys.print_exception(error)
 HELD = [int(number) for number in sys.argv[4].split()]
+outside = vfs.VfsPosix(sys.argv[5]) if len(sys.argv) > 5 and sys.argv[5] else None
 sys.modules["machine"] = machine
 place = int(sys.argv[2]), int(sys.argv[3])
 if place == (0, 0):
@@ -103,6 +104,8 @@ except OSError:
     dead("filesystem appears to be corrupted")
 vfs.umount("/")
 vfs.mount(disk, "/")
+if outside:
+    vfs.mount(outside, "/outside")
 os.chdir("/")
 sys.path[:] = ["", ".frozen", "/lib"]
 del place, start
@@ -156,7 +159,7 @@ if options["--after"] == "hard-reset":
 class FlashBoard:
     """One board; `port` stays the same over resets. A context manager that ends it."""
 
-    def __init__(self, micropython: Path, flash: Path, offset: int, blocks: int):
+    def __init__(self, micropython: Path, flash: Path, offset: int, blocks: int, outside: Path | None = None):
         """Power it on.
 
         Args:
@@ -164,7 +167,9 @@ class FlashBoard:
             flash: file that is the flash, written before or after.
             offset: of the partition `vfs` in it; 0 with 0 blocks: what the partition table in it says.
             blocks: of that partition, `BLOCK_BYTES` each.
+            outside: a folder that a simulated board finds as `/outside`.
         """
+        self._outside = str(outside or "")
         self.held: list[int] = []  # pins of buttons that are pressed
         self.starts = 0
         self._micropython, self._flash, self._place = micropython, flash, (offset, blocks)
@@ -188,7 +193,11 @@ class FlashBoard:
             if self._ends:
                 break
             self._process = subprocess.Popen(
-                [*map(str, (self._micropython, "-i", "start.py", self._flash, *self._place)), self._held()],
+                [
+                    *map(str, (self._micropython, "-i", "start.py", self._flash, *self._place)),
+                    self._held(),
+                    self._outside,
+                ],
                 cwd=self._folder.name,
                 stdin=self._master,
                 stdout=self._master,

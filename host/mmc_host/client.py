@@ -215,6 +215,14 @@ class Device:
             self._check(result, "the answer was not taken")
         return bool(result == message.RESULT_NOT_TODAY)
 
+    def bye(self) -> None:
+        """Let the device end what it does and start into MicroPython's console, which answers a second or so later.
+
+        Raises:
+            PeerError: it refused; firmware before protocol 1.2 does not know how.
+        """
+        self._check(self._ask(message.BYE, [])[0], "the app did not make room")
+
     def pause(self, seconds: float) -> None:
         """Let time pass while the line is read, so that nothing piles up in it."""
         end = self._monotonic_s() + seconds
