@@ -51,7 +51,7 @@ class Spoilt:
         self._emg.stop()
 
     def read_into(self, block):
-        if "emg-silent" in self._faults or not self._emg.read_into(block):
+        if not self._emg.read_into(block) or "emg-silent" in self._faults:
             return False
         for at in range(len(block)):
             if "flat" in self._faults and at % 4 == 1:
@@ -131,6 +131,7 @@ def open_board():
     speed_pct = 0 if "fast" in faults else 100
     console = StandardConsole(sys.stdin.buffer, sys.stdout.buffer, can_read)
     board = open_folder(board_facts, "/outside", console, print if "loud" in faults else str, speed_pct)
+    board.clock.pace_while(None)
     board.imu = Shaken(board.imu, board.motor, faults)
     board.emg = Spoilt(board.emg, faults)
     if "pressed" in faults:
@@ -145,6 +146,8 @@ def open_board():
     board.missing = tuple([(role, role + " 0x68 register 0x75: no answer") for role in gone])
     nothing = Nothing()
     if "emg" in gone:
+        board.emg.begin()
+        board.emg.stop()  # the simulated IMU goes on by itself then
         board.emg = nothing
     if "imu" in gone:
         board.imu = nothing

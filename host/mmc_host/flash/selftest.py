@@ -119,15 +119,15 @@ def _late(half_us: int, most_us: int, all_us: int) -> Iterator[Finding]:
 def _emg(channel: int, noise_nv: int, clipped_pct: int, flat_pct: int, off_pct: int) -> Iterator[Finding]:
     measured = f"{noise_nv / 1000:.1f} µV RMS at rest"
     advice = ""
-    if flat_pct >= _MOST_FLAT_PCT:
+    if clipped_pct >= _MOST_CLIPPED_PCT:  # an input that hangs at the limit is flat too
+        measured = f"clipped: at the converter's limit for {clipped_pct} % of the time"
+        advice = "without electrodes that may be so; with them, check the reference electrode and the gain"
+    elif flat_pct >= _MOST_FLAT_PCT:
         measured, advice = "flat: no signal at all", "check the amplifier's supply, and its wire to the converter"
     elif off_pct >= _MOST_FLAT_PCT:
         measured, advice = "electrodes are off", "that is as it should be as long as nobody wears it"
         yield Finding(f"EMG channel {channel}", OK, measured, advice)
         return
-    elif clipped_pct >= _MOST_CLIPPED_PCT:
-        measured = f"clipped: at the converter's limit for {clipped_pct} % of the time"
-        advice = "without electrodes that may be so; with them, check the reference electrode and the gain"
     elif noise_nv > 1000 * _QUIET_UV:
         advice = f"without electrodes that says little; on a relaxed muscle it should be below {_QUIET_UV:.0f} µV"
     yield Finding(f"EMG channel {channel}", LOOK if advice else OK, measured, advice)

@@ -1,6 +1,10 @@
-"""The self-test after flashing, on simulated parts under real MicroPython: each fault gives its row, nothing else."""
+"""Flashing a board that has the real app, on simulated parts under real MicroPython.
+
+The self-test gives each fault its row and nothing else; the app hands its line over, asked or not.
+"""
 
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,10 +14,17 @@ from flash_board import FlashBoard, blank
 from flash_facts import IMAGE, MIB, toml, write_board
 from host.command_line import run
 
+from mmc_core.sync_client import SyncClient
+from mmc_host.client import Device
+from mmc_host.flash import device_files, handover
+from mmc_host.flash.device_files import Mpremote
+from mmc_host.replies import Status
+from mmc_host.transport import open_transport
+
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
 
-class Tested:
+class Bench:
     """A flashed board whose faults can be chosen."""
 
     def __init__(self, board: FlashBoard, arguments: tuple[str, ...], outside: Path):
@@ -24,12 +35,26 @@ class Tested:
         assert result.exit_code == code, result.output
         return result.output
 
+    def choose(self, faults: str) -> None:
+        """From the next time on that the board is opened."""
+        (self._outside / "faults").write_text(faults)
+
     def test(self, faults: str = "") -> dict[str, tuple[str, str]]:
         """Rows of the table as part: (verdict, the rest)."""
-        (self._outside / "faults").write_text(f"fast {faults}")
+        self.choose(f"fast {faults}")
         self.output = self.flash("--test")
-        (self._outside / "faults").write_text("")
+        self.choose("")
         return rows(self.output)
+
+    def app(self) -> Status:
+        """What the app does, once it has started."""
+        transport = open_transport(self.board.port)
+        try:
+            device = Device(transport, client=SyncClient(tries=40))
+            device.hello()
+            return device.wait_until(lambda status: not status.preparing, 60.0, "prepare")
+        finally:
+            transport.close()
 
 
 def rows(output: str) -> dict[str, tuple[str, str]]:
@@ -43,7 +68,7 @@ def rows(output: str) -> dict[str, tuple[str, str]]:
 
 
 @pytest.fixture(scope="module")
-def tested(mpy64: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tested]:
+def tested(mpy64: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
     if sys.maxsize < 1 << 32:
         pytest.skip("the stand-in runs machine code for x64")
     folder = tmp_path_factory.mktemp("bench")
@@ -57,12 +82,12 @@ def tested(mpy64: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Te
         patch.setenv("MMC_HOME", str(folder / "home"))
         patch.setenv("ESPTOOL", str(board.esptool))
         with_parts(patch)
-        bench = Tested(board, (str(place), "--port", board.port, "--image", str(image)), outside)
+        bench = Bench(board, (str(place), "--port", board.port, "--image", str(image)), outside)
         bench.first = bench.flash()  # type: ignore[attr-defined]
         yield bench
 
 
-def test_flashing_ends_with_a_table_and_the_next_command(tested: Tested) -> None:
+def test_flashing_ends_with_a_table_and_the_next_command(tested: Bench) -> None:
     said = tested.first  # type: ignore[attr-defined]
     found = rows(said)
     assert {verdict for verdict, _ in found.values()} == {"ok"}, said
@@ -100,7 +125,7 @@ FAULTS = {
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_each_fault_has_its_row(tested: Tested, fault: str) -> None:
+def test_each_fault_has_its_row(tested: Bench, fault: str) -> None:
     found = tested.test(fault)
     bad = {part: row for part, row in found.items() if row[0] != "ok"}
     if fault == "emg-silent":  # nothing came, so nothing is said of noise but that it is flat or not
@@ -111,12 +136,57 @@ def test_each_fault_has_its_row(tested: Tested, fault: str) -> None:
         assert all(word in bad[part][1] for word in words), bad[part]
 
 
-def test_a_part_that_is_missing_is_mended_before_the_next_command(tested: Tested) -> None:
+def test_a_part_that_is_missing_is_mended_before_the_next_command(tested: Bench) -> None:
     tested.test("no-imu no-button")
     assert "A part is missing; mend that, then: mmc-host flash BOARD --test" in tested.output
 
 
-def test_a_board_that_can_t_be_opened_is_flashed_all_the_same(tested: Tested) -> None:
+def test_a_board_that_can_t_be_opened_is_flashed_all_the_same(tested: Bench) -> None:
     found = tested.test("dead")
     assert list(found) == ["self-test"]
     assert "nothing works" in found["self-test"][1]
+
+
+def test_nothing_to_do_with_the_app_running_takes_seconds_and_leaves_it_running(tested: Bench) -> None:
+    tested.board.reset()
+    before = tested.app()
+    begin = time.monotonic()
+    assert tested.flash().strip().endswith("is already up to date.")
+    took_s = time.monotonic() - begin
+    print(f"nothing to do, with the app running: {took_s:.1f} s")
+    assert took_s < 5
+    after = tested.app()
+    assert after.session == before.session and after.uptime_ms < before.uptime_ms + 1000 * took_s
+
+
+def test_a_session_under_way_is_not_ended_by_flashing(tested: Bench) -> None:
+    tested.board.reset()
+    tested.app()
+    assert run("start", "--port", tested.board.port).exit_code == 0
+    told = tested.flash(code=2)
+    assert "the wearable records session 1: end it with `mmc-host stop`, then run this again" in told
+    assert tested.app().recording
+    assert run("stop", "--port", tested.board.port).exit_code == 0
+    assert handover.count_unpulled(tested.board.port) == 1
+    assert handover.dismiss(tested.board.port) == 1
+    assert device_files.folder(Mpremote(tested.board.port)) == "/"  # it waits at the prompt, and no app runs
+
+
+def test_mpremote_gets_in_by_itself_at_its_second_attempt(tested: Bench) -> None:
+    tested.board.reset()
+    tested.app()
+    starts = tested.board.starts
+    console = Mpremote(tested.board.port)
+    assert console.answers()
+    assert tested.board.starts == starts + 1
+    assert device_files.folder(console) == "/"
+    device_files.restart(console)
+    assert tested.app().session == 1
+
+
+def test_an_app_that_is_silent_is_no_app(tested: Bench) -> None:
+    tested.choose("dead")
+    tested.board.reset()
+    assert handover.dismiss(tested.board.port) is None
+    assert tested.flash().strip().endswith("is already up to date.")
+    tested.choose("")
