@@ -18,6 +18,19 @@ class Transport(Protocol):
         """How the user would name this line."""
         ...
 
+    @property
+    def has_rate(self) -> bool:
+        """Whether both ends of this line have a rate that can be changed."""
+        ...
+
+    def set_rate(self, bits_per_s: int) -> None:
+        """Send and receive at another rate from now on; only where `has_rate`.
+
+        Raises:
+            LinkError: this end can't do that; the rate is what it was.
+        """
+        ...
+
     def read(self, timeout_s: float) -> bytes:
         """Return what has arrived, at most `timeout_s` seconds from now; empty when nothing did.
 
