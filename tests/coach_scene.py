@@ -20,7 +20,7 @@ BACK = array("h", [4096, 0, 0, 0, 0, -1600])
 FAST = array("h", [4096, 0, 0, 0, 0, 4800])  # too fast for a cue
 ASIDE = array("h", [-1000, 4000, 0, 0, 0, 0])  # more than a right angle away
 WILD = array("h", [32767, -32768, 32767, 32767, -32768, 32767])
-KINDS = 43  # of events, and more than there are reasons
+KINDS = 44  # of events, and more than there are reasons
 NAMES = "tired drift leak engage squeeze milestone tick"
 
 

@@ -35,7 +35,8 @@ RESIDENT = tuple(
     "mmc_core.compat mmc_core.errors mmc_core.coeffs mmc_core.chain mmc_core.features mmc_core.onset mmc_core.kernel "
     "mmc_core.fitting mmc_core.record mmc_core.rice mmc_core.page mmc_core.message mmc_core.frame mmc_core.sync "
     "mmc_device.clock mmc_device.sampler mmc_device.haptic mmc_device.ring mmc_device.journal mmc_device.health "
-    "mmc_device.button mmc_device.wear mmc_device.recording mmc_device.link mmc_device.orders mmc_device.app".split()
+    "mmc_device.button mmc_device.wear mmc_device.vitals mmc_device.turns mmc_device.recording mmc_device.link "
+    "mmc_device.orders mmc_device.app".split()
 )
 # What comes and goes: while no session runs, and in one.
 AT_THE_DESK = tuple(

@@ -101,6 +101,7 @@ def end_records(seconds: float, lost: int = 0) -> Iterator[Record]:
 def session_records(session: int, seconds: float, raw: bool = False) -> Iterator[Record]:
     """Yield all records of a session, as the app and the pipeline would write them."""
     yield from header_records(session, int(raw))
+    yield record.VITALS, (0, 16, 256, 3210, 83, 412, 0), None, 0
     yield from body_records(seconds, raw)
     yield from end_records(seconds, 37)
 
@@ -174,6 +175,9 @@ _REQUESTS: dict[int, tuple[Any, ...]] = {
     message.GET_SETTING: (7,),
     message.PUT_SETTING: (0, "ch3_muscle=" + "ü" * 12),
     message.CONTROL: (message.VERB_CALIBRATE, 2),
+    message.BYE: (),
+    message.RATE: (460800,),
+    message.HEALTH: (),
 }
 _REPLIES: dict[int, tuple[Any, ...]] = {
     message.HELLO: (1, 0, 1, 0, "0.1.0", "sim-0001", "sim"),
@@ -185,6 +189,9 @@ _REPLIES: dict[int, tuple[Any, ...]] = {
     message.GET_SETTING: (52, 25, "target_low_pct"),
     message.PUT_SETTING: (message.RESULT_RANGE,),
     message.CONTROL: (message.RESULT_BUSY,),
+    message.BYE: (message.OK,),
+    message.RATE: (message.RESULT_RANGE,),
+    message.HEALTH: (6, 6, -1, 95, 1, 41000, 16, 256, 3210, 37, 2, "1.29.0", "imu: MPU-6050 0x68: no answer"),
     message.REFUSED: (message.READ, message.RESULT_UNKNOWN),
 }
 

@@ -48,6 +48,7 @@ EVENT_ARTEFACT = const(39)  # what the running motor adds to a channel at rest: 
 EVENT_SKIP = const(40)  # the wearer pressed the button to end the rest, or the set
 EVENT_TEMPO = const(41)  # of a movement: value is its way out, threshold its way back, in ms, less a stand at the turn
 EVENT_RANGE = const(42)  # of a movement: value is its range in degrees, threshold how long it stood at the turn, in ms
+EVENT_DETAIL = const(43)  # no raw signal from here on: value is how many erased blocks are left for everything else
 EVENT_SET = const(26)  # a set ended: value is its repetitions, threshold its seconds of hold
 
 REASON_ENTER = const(1)  # above the enter threshold
@@ -106,3 +107,7 @@ FAULT_FLASH = const(2)  # the flash refused an operation; detail: its error numb
 FAULT_SETTINGS = const(3)  # stored settings were damaged and set aside; defaults are in force
 FAULT_SAMPLER = const(4)  # the front end failed; detail: its error number
 FAULT_HAPTIC = const(5)  # the motor driver failed; detail: its error number
+FAULT_REFUSED = const(6)  # the button asked for what may not begin; detail: the result code that says why
+FAULT_PART = const(7)  # parts did not answer at the start; detail: their bits, as in the message `health`
+FAULT_RESET = const(8)  # the device started by itself; detail: the cause, as in the record `session`
+FAULT_BATTERY = const(9)  # the battery is too low to go on; detail: percent

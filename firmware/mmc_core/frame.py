@@ -122,6 +122,11 @@ class Receiver:
         kind, sequence = struct.unpack_from("<BI", self._buffer, 0)
         return kind, sequence, view[5 : n - 4]
 
+    @property
+    def is_empty(self):
+        """No frame has begun."""
+        return self._used == 0
+
     def reset(self):
         """Forget a frame begun."""
         self._used = 0

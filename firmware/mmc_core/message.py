@@ -12,7 +12,7 @@ import struct
 from mmc_core.compat import const
 
 PROTOCOL_MAJOR = const(1)
-PROTOCOL_MINOR = const(1)
+PROTOCOL_MINOR = const(2)
 
 HELLO = const(0x01)
 STATUS = const(0x02)
@@ -26,6 +26,9 @@ CONTROL = const(0x09)
 GET_PROGRAM = const(0x0A)
 PUT_PROGRAM = const(0x0B)
 CHECKED = const(0x0C)
+BYE = const(0x0D)
+RATE = const(0x0E)
+HEALTH = const(0x0F)
 REPLY = const(0x80)  # a reply's kind is its request's with this bit
 REFUSED = const(0xFF)
 
@@ -93,9 +96,9 @@ MESSAGES = {
     CONTROL: ("BB", "B"),
     # verb argument -> result
     # verb               -         1: start a session; 2: stop it; 3: calibrate; 4: cancel; 5: check contact and motor;
-    # 6: answer a question
+    # 6: answer a question; 7: what USB power means
     # argument           -         calibrate: 1 maximum, 2 sub-maximal, 3 renew; answer: 16 times the question,
-    # and the answer; else 0
+    # and the answer; USB power: 1: accept it until the next start, 0: refuse to measure; else 0
     # result             -         0: done
     GET_PROGRAM: ("B", "BBB*"),
     # slot -> slot shift_pct streak program
@@ -113,6 +116,30 @@ MESSAGES = {
     # state              -         0: no check yet; 1: under way; 2: done
     # findings           -         per channel four 16-bit integers, little-endian: reason of the event `contact`, or 0;
     # its value; level at rest in tenths of a microvolt; what the motor adds, percent of the power at rest, or -1
+    BYE: ("", "B"),
+    # -> result
+    # result             -         0: the session ends, and MicroPython's console answers a second or so later
+    RATE: ("I", "B"),
+    # bits_per_s -> result
+    # bits_per_s         bit/s     of the line, from the reply on; it is 115200 again when no valid frame came for 5 s,
+    # or none in the first second
+    # result             -         0: it is applied now
+    HEALTH: ("", "BBbhBIHHIIHtt"),
+    # -> reset_cause missing battery_pct battery_min power heap_free late_p50_us late_p99_us late_max_us lost_samples
+    # expired micropython words
+    # reset_cause        -         why it last started, as in the record `session`
+    # missing            bits      parts that did not answer; bit 0: front end; 1: IMU; 2: motor; 3: power; 4: button
+    # battery_pct        %         what is left; -1: it can't tell
+    # battery_min        min       time left; -1: it can't tell
+    # power              bits      bit 0: USB power is there
+    # heap_free          bytes     free heap, garbage collected
+    # late_p50_us        us        samples came late by no more than this, one half of them
+    # late_p99_us        us        likewise 99 in a hundred
+    # late_max_us        us        likewise all
+    # lost_samples       samples   lost since the session began, or since the last one
+    # expired            -         how often the motor's own limit had to stop it
+    # micropython        -         its version
+    # words              -         what is missing, in words
     REFUSED: ("", "BB"),
     # -> kind code
     # kind               -         the request that was refused
@@ -125,6 +152,10 @@ VERB_CALIBRATE = const(3)
 VERB_CANCEL = const(4)
 VERB_CHECK = const(5)
 VERB_ANSWER = const(6)
+VERB_ON_USB = const(7)
+
+LINE_BITS_PER_S = const(115200)  # after every start
+ON_USB = const(1)  # of `power`
 
 PROGRAM_SLOTS = const(8)
 
@@ -160,6 +191,9 @@ RESULT_FLASH = const(5)  # the flash refused
 RESULT_VERSION = const(6)  # protocol majors differ
 RESULT_PENDING = const(7)  # still hashing: ask again
 RESULT_NOT_TODAY = const(8)  # pain, or no energy, was answered: better not; asked again, it starts
+RESULT_USB_POWER = const(9)  # nobody is measured while the device hangs on USB power, unless the host says so
+RESULT_NO_PART = const(10)  # the front end is missing
+RESULT_BATTERY = const(11)  # too low
 
 
 def pack(codes, values, out, at):

@@ -146,6 +146,16 @@ class Pipeline:
         if self._packer is not None:
             self._packer.fit(room)
 
+    @property
+    def is_raw(self):
+        """The signal itself goes into the log."""
+        return self._packer is not None
+
+    def end_raw(self, write):
+        """From here on the log has no signal any more; the rest goes on."""
+        self._flush_raw(write)
+        self._packer = None
+
     def skip(self, write, t_samples, lost_samples, cause):
         """Samples were lost behind `t_samples`: close the frame under way and say so. The filters ride over it."""
         self._flush(write)

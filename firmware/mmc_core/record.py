@@ -16,7 +16,7 @@ import struct
 from mmc_core.compat import const
 
 FORMAT_MAJOR = const(1)  # readers refuse a greater one
-FORMAT_MINOR = const(4)  # grows with every added field or type; readers take what they know and skip the rest
+FORMAT_MINOR = const(5)  # grows with every added field or type; readers take what they know and skip the rest
 
 SESSION = const(0x01)
 CHANNEL = const(0x02)
@@ -30,6 +30,7 @@ RAW = const(0x14)
 CLOCK = const(0x15)
 FAULT = const(0x16)
 PACKED = const(0x17)
+VITALS = const(0x18)
 END = const(0x1F)
 ACKNOWLEDGEMENT = const(0x20)
 
@@ -45,7 +46,8 @@ RECORDS = {
     # format_minor       -         log format, minor: readers skip what they do not know
     # session            -         session number on this device, from 1
     # boot_count         -         how often the device had started
-    # reset_cause        -         why it last started (0 unknown, 1 power on, 2 hard, 3 watchdog, 4 sleep, 5 soft)
+    # reset_cause        -         why it last started (0 unknown, 1 power on, 2 hard, 3 watchdog, 4 sleep, 5 soft,
+    # 6 brown-out)
     # utc_ms             ms        wall clock at sample 0, since 1970 UTC; 0: clock not set
     # rate_hz            Hz        EMG samples per second and channel, nominal
     # block_samples      samples   samples of one processing block
@@ -125,13 +127,21 @@ RECORDS = {
     # t_samples          samples   when
     # code               -         what failed, see the table of faults
     # detail             -         a number that helps to find it
+    VITALS: ("IHHIbhB", 0),
+    # t_samples          samples   when; one stands in the header, one at the end
+    # late_p50_us        us        samples came late by no more than this, one half of them since the front end began
+    # late_p99_us        us        likewise 99 in a hundred
+    # late_max_us        us        likewise all
+    # battery_pct        %         what is left; -1: it can't tell
+    # battery_min        min       time left; -1: it can't tell
+    # power              bits      bit 0: USB power is there
     END: ("IIIHHB", 0),
     # t_samples          samples   counter at the end: samples + lost_samples
     # samples            samples   samples processed
     # lost_samples       samples   samples in gaps
     # dropped_pages      -         pages that found no erased flash
     # cues               -         cues given
-    # reason             -         1: asked to; 2: journal full; 3: battery
+    # reason             -         1: asked to; 2: journal full; 3: battery low; 4: nothing happened any more
     ACKNOWLEDGEMENT: ("I", TAIL_BYTES),
     # bytes              bytes     size of the session as the host verified it
     # tail               -         SHA-256 of the session's bytes, 32 bytes

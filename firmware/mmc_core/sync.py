@@ -46,6 +46,11 @@ class SyncServer:
         except ValueError:
             return kind, None
 
+    @property
+    def is_idle(self):
+        """No request is half received."""
+        return self._receiver.is_empty
+
     def reply_into(self, values):
         """Frame the reply to the request at hand into `out`; return its length."""
         return self._frame(self._kind | message.REPLY, message.MESSAGES[self._kind][1], values)

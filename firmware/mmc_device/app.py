@@ -1,7 +1,7 @@
 """App: wires the wearable's parts and ticks them; the only place that knows what the device is doing.
 
-In:    a board: roles `emg`, `imu`, `motor`, `button`, `battery`, `console`, `flash`, `clock`, `watchdog`, `folder`,
-       `reset_cause`, `facts`
+In:    a board: roles `emg`, `imu`, `motor`, `button`, `power`, `console`, `flash`, `clock`, `watchdog`, `folder`,
+       `reset_cause`, `restart`, `missing`, `micropython`, `facts`
 Out:   a running wearable
 State: the activity (see message.py), the wall clock's offset, patterns that wait for each other
 Cost:  per tick: one pipeline step per block that waits, at most one flash program, one piece of a stream
@@ -18,10 +18,10 @@ import gc
 
 from mmc_core import event, message
 from mmc_core.coach.plan import DONE
-from mmc_core.compat import const, let_go
+from mmc_core.compat import const
 from mmc_core.program import MODE, MODE_MVC
 from mmc_core.sample import BLOCK_MS
-from mmc_device import button
+from mmc_device import button, turns
 from mmc_device.clock import Monotonic
 from mmc_device.gym import INPUT_FAILED, INPUT_RUNS, INPUT_STIR
 from mmc_device.haptic import Haptic
@@ -29,27 +29,15 @@ from mmc_device.health import Health
 from mmc_device.journal import Journal
 from mmc_device.link import Link
 from mmc_device.orders import Orders
-from mmc_device.recording import END_ASKED, END_FULL, END_IDLE, Recording
+from mmc_device.recording import END_ASKED, END_BATTERY, END_FULL, END_IDLE, Recording
 from mmc_device.sampler import CAUSE_OVERRUN, Sampler
+from mmc_device.vitals import Vitals, is_trouble
 from mmc_device.wear import Wear
 
 VERSION = "0.1.0"
 
 _SLEEP_MS = const(200)
 _AFTER_PROGRAM_MS = const(30000)  # a session whose program is over ends after so long without a movement
-# fmt: off
-_AT_THE_DESK = (
-    "mmc_device.desk", "mmc_device.gym", "mmc_device.shelf", "mmc_device.config", "mmc_device.header",
-    "mmc_device.contact", "mmc_device.calibrate", "mmc_core.mains", "mmc_core.program", "mmc_core.decoding",
-)
-_SETTINGS = ("mmc_core.settings", "mmc_core.schema")
-_IN_A_SESSION = (
-    "mmc_core.pipeline", "mmc_core.cue", "mmc_core.coach.team", "mmc_core.coach.plan", "mmc_core.coach.attention",
-    "mmc_core.coach.balance", "mmc_core.coach.cycle", "mmc_core.coach.effort", "mmc_core.coach.fatigue",
-    "mmc_core.coach.hold", "mmc_core.coach.motion", "mmc_core.coach.outbox", "mmc_core.coach.peak",
-    "mmc_core.coach.posture",
-)
-# fmt: on
 
 
 class App:
@@ -60,20 +48,25 @@ class App:
     def __init__(self, board):
         self.facts = board.facts
         self.reset_cause = board.reset_cause
-        self._battery = board.battery
+        self._restart = board.restart
         self._clock = board.clock
         self._watchdog = board.watchdog
         self._monotonic = Monotonic(board.clock.ticks_ms())
         self.now_ms = 0
         self.utc_offset_ms = None  # wall clock minus now_ms; None: not set
         self.health = Health()
+        self.vitals = Vitals(board.power, board.emg, board.missing, board.micropython)
+        if self.vitals.missing:
+            self.health.note(event.FAULT_PART, self.vitals.missing)
+        if is_trouble(board.reset_cause):
+            self.health.note(event.FAULT_RESET, board.reset_cause)
         self.journal = Journal(board.flash)
         self.journal.mount()
         self.sampler = Sampler(board.emg, board.imu, board.facts)
         self.haptic = Haptic(board.motor, board.facts, self.health.note)
-        self._patterns = []  # that wait for the one that plays
+        self.play, self.hush = self.haptic.later, self.haptic.hush
         self.pipeline = None  # of the session under way
-        self.recording = Recording(self.journal, self.sampler, self.haptic, self.health)
+        self.recording = Recording(self.journal, self.sampler, self.haptic, self.health, self.vitals)
         self._button = button.Button(board.button)
         self.wear = Wear()
         self.orders = Orders(self, VERSION)
@@ -90,7 +83,7 @@ class App:
         self.next = None  # of a session: settings in force and program's numbers; between two: a calibration to begin
         self.desk = None
         self._swap()
-        board.emg.begin()
+        self.sampler.wake()
 
     def run(self):
         """Tick for ever; whatever ends it, the motor is off."""
@@ -98,13 +91,18 @@ class App:
             while True:
                 self.tick(self._monotonic.now_ms(self._clock.ticks_ms()))
                 self._watchdog.feed()
-                self._clock.sleep_ms(self._pause_ms())
+                self._pause()
         finally:
             self.haptic.stop(self.now_ms)
 
-    def _pause_ms(self):
+    def _pause(self):
         """Until the next tick. In a call of its own: what `run` looks at itself it keeps from being let go of."""
-        return _SLEEP_MS if self.desk and self.desk.is_asleep else BLOCK_MS
+        if not self.desk or not self.desk.is_asleep:
+            self._clock.sleep_ms(BLOCK_MS)
+        elif self.vitals.is_on_usb:  # somebody may talk to it
+            self._clock.sleep_ms(_SLEEP_MS)
+        else:
+            self._clock.doze_ms(_SLEEP_MS)
 
     def tick(self, now_ms):
         """Do everything once."""
@@ -113,12 +111,14 @@ class App:
         if self.desk is None and self.pipeline is None:
             self._swap()
         self.haptic.tick(now_ms)
+        self.vitals.tick(now_ms)
         try:
-            while True:
-                if self.sampler.next_block():
-                    self._take_block(now_ms, self.haptic.is_busy(first_ms))
-                elif not self._take_gap():
-                    break
+            if self.desk and self.desk.is_asleep:
+                self.sampler.rest()
+                self.desk.feel(self.sampler.feel(), now_ms)
+            else:
+                self.sampler.wake()
+                self._take_blocks(now_ms, self.haptic.is_busy(first_ms))
         except OSError as error:
             self.health.note(event.FAULT_SAMPLER, error.errno or 0)
         gesture = self._button.tick(now_ms)
@@ -127,9 +127,16 @@ class App:
         elif self.desk:
             self._idle(gesture)
         try:
-            self._link.tick()
+            self._link.tick(now_ms)
         except OSError as error:
             self.health.note(event.FAULT_FLASH, error.errno or 0)
+
+    def _take_blocks(self, now_ms, busy):
+        while True:
+            if self.sampler.next_block():
+                self._take_block(now_ms, busy)
+            elif not self._take_gap():
+                return
 
     def _take_block(self, now_ms, busy):
         sampler, pipeline, desk = self.sampler, self.pipeline, self.desk
@@ -139,8 +146,6 @@ class App:
             pipeline.write_records(self.recording.log, sampler.block, sampler.t_samples, busy)
             if pipeline.coach.outbox.count:
                 self._stirred_ms = now_ms
-        elif desk and desk.is_asleep:
-            desk.feel(sampler.reading, now_ms)
         elif desk:
             desk.kernel.process(sampler.block, busy and not desk.sees_motor, sampler.lead_off)
             desk.take_block(desk.kernel.out, busy, now_ms)
@@ -162,6 +167,9 @@ class App:
         """Begin a session; a result code of message.py."""
         if self.activity != message.ACTIVITY_IDLE or self.desk is None:
             return message.RESULT_BUSY
+        refusal = self.vitals.refusal()
+        if refusal:
+            return refusal
         config, found = self.desk.prepare()
         numbers = found[0].numbers if found else None
         if numbers and numbers[MODE] == MODE_MVC:  # its contractions are a calibration's
@@ -180,7 +188,7 @@ class App:
         self._stirred_ms, self._marks = self.now_ms, 0
         self.next = (config, numbers)
         self.desk = None
-        _let_go_of(_AT_THE_DESK)
+        turns.let_go_of(turns.AT_THE_DESK)
         self.activity = message.ACTIVITY_RECORDING
         self.haptic.play(event.CUE_START, self.now_ms)
         return message.OK
@@ -203,7 +211,7 @@ class App:
             from mmc_core.pipeline import Pipeline
 
             self.pipeline = Pipeline(self.next[0], self.facts, self.next[1])
-            _let_go_of(_SETTINGS)
+            turns.let_go_of(turns.SETTINGS)
             self.sampler.restart()  # what came in meanwhile belongs to no session
         self.next = None
 
@@ -223,10 +231,16 @@ class App:
             self.recording.end_pipeline(self.pipeline)
             self.recording.close(END_FULL)  # the training goes on without it
             self.note_fault(event.FAULT_JOURNAL_FULL, self.journal.dropped_pages)
+        if self.pipeline.is_raw and self.journal.is_low:
+            self.pipeline.end_raw(self.recording.log)
+            self.note(event.EVENT_DETAIL, event.NO_CHANNEL, self.journal.ready_blocks)
         still_ms = self.now_ms - self._stirred_ms
         longest_ms = self._idle_stop_ms
         if action == button.STOP:
             self.end(END_ASKED, True)
+        elif self.vitals.is_empty:
+            self.end(END_BATTERY, False)
+            self.note_fault(event.FAULT_BATTERY, self.vitals.percent)
         elif (longest_ms and still_ms > longest_ms) or (plan and plan.phase == DONE and still_ms > _AFTER_PROGRAM_MS):
             self.end(END_IDLE, False)
 
@@ -240,7 +254,7 @@ class App:
             self._came_to = (plan.units, plan.in_band) if plan else None
             self.cues = self.pipeline.cues
         self.pipeline = self.next = None
-        _let_go_of(_IN_A_SESSION)
+        turns.let_go_of(turns.IN_A_SESSION)
         if asks and self.wear.asks:
             self.activity = message.ACTIVITY_ASKING
         else:
@@ -252,7 +266,7 @@ class App:
         self.recording.close(self._end_reason)
         self.activity = message.ACTIVITY_PREPARING
         self.starts_itself = False
-        self._patterns = []
+        self.hush()
         self.haptic.play(event.CUE_STOP, self.now_ms)
 
     def note(self, kind, channel, value, threshold=0, reason=0):
@@ -264,9 +278,7 @@ class App:
     def _idle(self, gesture):
         """Erase ahead; the desk's work; begin by itself when that is wanted and everything is ready."""
         self.haptic.take_change()
-        if self._patterns and self.haptic.is_quiet(self.now_ms):
-            self.haptic.play(self._patterns[0] & 15, self.now_ms, self._patterns[0] >> 4)
-            self._patterns = self._patterns[1:]
+        self.haptic.go_on(self.now_ms)
         self.desk.step(gesture, self.now_ms)
         if self._begins:
             self._begins = False
@@ -290,11 +302,6 @@ class App:
         self.activity = message.ACTIVITY_IDLE if is_ready else message.ACTIVITY_PREPARING
         return is_ready
 
-    def play(self, pattern, pulses=0):
-        """Play a pattern, or so many pulses, once what plays is over."""
-        if pattern != event.CUE_NONE:
-            self._patterns.append(pattern | pulses << 4)
-
     def begin_soon(self):
         """Begin a session once the desk is through with what it is doing: then nothing of it is in use."""
         self._begins = True
@@ -303,10 +310,6 @@ class App:
         """Somebody is there."""
         if self.desk:
             self.desk.gym.hear(INPUT_STIR, self.now_ms)
-
-    def hush(self):
-        """What waits to be played is out of date."""
-        self._patterns = []
 
     def spin(self, wanted):
         """Let the motor run, or stop it, for a check."""
@@ -325,15 +328,22 @@ class App:
         """Wall clock, or 0 when it was never set."""
         return 0 if self.utc_offset_ms is None else self.utc_offset_ms + self.now_ms
 
-    def battery_pct(self):
-        """What is left, as far as the board can tell; 100 where it can't."""
-        return self._battery.percent()
+    def refuses(self):
+        """Whether nobody may be measured now; the status says why, the motor that it is so."""
+        refusal = self.vitals.refusal()
+        if refusal:
+            self.note_fault(event.FAULT_REFUSED, refusal)
+        return refusal
+
+    def leave(self):
+        """Close what is open and make room for MicroPython's console. Does not return."""
+        if self.activity == message.ACTIVITY_RECORDING:
+            self.end(END_ASKED, False)
+        elif self.activity == message.ACTIVITY_ASKING:
+            self.finish()
+        self.haptic.stop(self.now_ms)
+        self._restart(True)
 
     def at_rest(self):
         """The desk, or None while it must not be disturbed."""
         return self.desk if self.activity <= message.ACTIVITY_IDLE else None
-
-
-def _let_go_of(names):
-    for name in names:
-        let_go(name)

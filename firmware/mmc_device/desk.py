@@ -341,6 +341,7 @@ class Desk:
         app = self.app
         numbers = (session, app.wear.boot_count, app.reset_cause, app.utc_ms())
         write_header(recording.log, config, app.facts, numbers, app.version)
+        recording.write_vitals()
         if found:
             _, shift_pct, streak, data = found
             recording.log(record.PROGRAM, (config["program"], shift_pct, streak), data, len(data))

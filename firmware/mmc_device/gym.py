@@ -171,7 +171,9 @@ class Gym:
 
     def _act(self, action, signal, now_ms):
         app = self._app
-        if action == ACT_BEGIN:
+        if action in (ACT_BEGIN, ACT_CALIBRATE) and app.refuses():
+            self._take(INPUT_FAILED, now_ms)
+        elif action == ACT_BEGIN:
             asks = self._desk.config.settings["ask"] == "on" and not self._is_warned
             self._ask(_QUESTIONS_BEFORE if asks else b"", event.REASON_BEFORE, now_ms)
         elif action == ACT_ANSWER:
@@ -200,7 +202,11 @@ class Gym:
         elif action == ACT_CANCEL:
             self._desk.end_check()
         elif action == ACT_BATTERY:
-            app.play(event.CUE_TICK, max(1, min(5, (app.battery_pct() + 19) // 20)))
+            percent = app.vitals.look()
+            if percent < 0:
+                app.play(event.CUE_ERROR)  # it can't tell
+            else:
+                app.play(event.CUE_TICK, max(1, min(5, (percent + 19) // 20)))
         elif action == ACT_CHECK:
             self._desk.check(False)
         elif action == ACT_RENEW:

@@ -44,6 +44,7 @@ class Haptic:
         self._motor = motor
         self._note = note
         self._spin_down_ms = facts.MOTOR_SPIN_DOWN_MS
+        self._queue = []  # patterns that wait for the one that plays, and their pulses
         self._begin = self._end = 0  # of the pattern among all
         self._pulses_left = 0
         self._until_ms = self._between_ms = 0
@@ -53,6 +54,11 @@ class Haptic:
         self._ever = False
         self.changed = 0  # EVENT_MOTOR_ON or _OFF since the last `take_change`, else 0
         self.pulse_ms = 0  # length of the pulse that ended last
+
+    @property
+    def expired(self):
+        """How often the motor's own limit had to stop it."""
+        return getattr(self._motor, "expired", 0)
 
     def configure(self, config):
         """Take over strength and lengths from the settings."""
@@ -76,6 +82,21 @@ class Haptic:
         if not self.is_on:
             self._until_ms = now_ms
         self.tick(now_ms)
+
+    def later(self, pattern, pulses=0):
+        """Play a pattern, or so many pulses, once what plays is over."""
+        if pattern != event.CUE_NONE:
+            self._queue.append(pattern | pulses << 4)
+
+    def go_on(self, now_ms):
+        """Play what waits, one after the other."""
+        if self._queue and self.is_quiet(now_ms):
+            first = self._queue.pop(0)
+            self.play(first & 15, now_ms, first >> 4)
+
+    def hush(self):
+        """What waits to be played is out of date."""
+        self._queue = []
 
     def tick(self, now_ms):
         """Switch the motor when it is time."""

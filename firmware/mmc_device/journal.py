@@ -25,6 +25,7 @@ _ERASE = const(6)
 
 STATE_CLOSED = const(1)
 STATE_ACKNOWLEDGED = const(2)
+_LOW_SHARE = const(8)  # of all blocks: a quarter of an hour of features, or two minutes of raw
 _DIGEST_PAGES = const(16)  # pages hashed per call of `acknowledge`
 
 
@@ -105,6 +106,11 @@ class Journal(ring.Ring):
                 return pages.PAGE_BYTES - end
             self._seal()
         return 0
+
+    @property
+    def is_low(self):
+        """So little erased flash is left that the open session should write less."""
+        return self.is_open and self.ready_blocks < self.blocks // _LOW_SHARE
 
     def tick(self):
         """Program the page that waits, if one does."""

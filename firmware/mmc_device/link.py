@@ -2,13 +2,15 @@
 
 In:    bytes from the console, polled one at a time; `tick`
 Out:   frames to the console; calls of the app's verbs
-State: the protocol server; the stream that a READ began
+State: the protocol server; the stream that a READ began; when the line was last heard, and when its rate was raised
 Cost:  at most INPUT_BYTES taken and one piece of a stream sent per tick
-Source: a stock console keeps 259 input bytes and drops the rest: the host sends one small frame and waits
+Source: a stock console keeps 259 input bytes and drops the rest: the host sends one small frame and waits. Under
+        kbd_intr(-1) nobody but the app can let a tool into MicroPython's console; every such tool begins with 0x03
 
-The app behind it (orders.py) offers: `version`, `facts`, `journal`, `wear`, status(), control(verb, argument),
-set_time(utc_ms), get_setting(index), stir(), at_rest(). The second and third return a result code of message.py; the
-last the desk, which has put_setting(number, key), put_program(slot, data) and `shelf`, or None.
+The app behind it (orders.py) offers: `version`, `facts`, `journal`, `wear`, status(), health(), control(verb,
+argument), set_time(utc_ms), get_setting(index), stir(), at_rest(), leave(). Control and set_time return a result code
+of message.py; at_rest the desk, which has put_setting(number, key), put_program(slot, data) and `shelf`, or None;
+leave does not return.
 """
 
 from mmc_core import message, record
@@ -16,6 +18,13 @@ from mmc_core.compat import const
 from mmc_core.sync import SyncServer
 
 INPUT_BYTES = const(256)
+
+_CR = const(13)
+_INTERRUPT = const(3)  # what asks for MicroPython's console
+_QUIET_MS = const(20)  # in front of it, between two frames
+_LONG_QUIET_MS = const(1000)  # likewise, whatever was there before
+_PROOF_MS = const(1000)  # a new rate has to carry a frame within that
+_TRUST_MS = const(5000)  # and another one within that, as long as it is in force
 
 
 class Link:
@@ -40,9 +49,18 @@ class Link:
             message.GET_PROGRAM: self._get_program,
             message.PUT_PROGRAM: self._put_program,
             message.CHECKED: self._checked,
+            message.HEALTH: self._health,
+            message.RATE: self._rate,
+            message.BYE: self._bye,
         }
+        self._heard_ms = -_LONG_QUIET_MS
+        self._is_first = False  # what comes next was not in front of it for a while
+        self._new_rate = 0  # to apply once the reply is out
+        self._raised_ms = self._patience_ms = (
+            0  # since when the rate is not the usual one, or was last proved; until when
+        )
 
-    def tick(self):
+    def tick(self, now_ms):
         """Take what came in, answer it, send one piece of a stream. The flash's OSError is refused, then raised."""
         try:
             for _ in range(INPUT_BYTES):
@@ -50,15 +68,41 @@ class Link:
                 if byte < 0:
                     break
                 self._app.stir()
+                if self._asks_for_console(byte, now_ms):
+                    self._app.leave()
                 request = self._server.receive(byte)
                 if request is not None:
                     self._answer(request[0], request[1])
+                    if self._patience_ms:
+                        self._raised_ms, self._patience_ms = now_ms, _TRUST_MS
+                    self._apply_rate(now_ms)
             if self._stream_session:
+                self._raised_ms = now_ms
                 self._send_piece()
+            elif self._patience_ms and now_ms - self._raised_ms > self._patience_ms:
+                self._patience_ms = 0
+                self._console.set_rate(message.LINE_BITS_PER_S)
         except OSError:
             self._stream_session = 0
             self._send(self._server.refuse_into(message.RESULT_FLASH))
             raise
+
+    def _asks_for_console(self, byte, now_ms):
+        quiet_ms, self._heard_ms = now_ms - self._heard_ms, now_ms
+        if quiet_ms >= (_QUIET_MS if self._server.is_idle else _LONG_QUIET_MS):
+            self._is_first = True
+        is_first, self._is_first = self._is_first, self._is_first and byte == _CR
+        return is_first and byte == _INTERRUPT
+
+    def _apply_rate(self, now_ms):
+        rate, self._new_rate = self._new_rate, 0
+        if not rate:
+            return
+        try:
+            self._console.set_rate(rate)
+            self._raised_ms, self._patience_ms = now_ms, 0 if rate == message.LINE_BITS_PER_S else _PROOF_MS
+        except OSError:
+            pass  # the host hears nothing at the new rate, and comes back
 
     def _answer(self, kind, values):
         if kind == 0:
@@ -143,6 +187,19 @@ class Link:
 
     def _checked(self):
         return self._app.wear.checked, self._app.wear.findings
+
+    def _health(self):
+        return self._app.health()
+
+    def _rate(self, bits_per_s):
+        if bits_per_s < message.LINE_BITS_PER_S:
+            return (message.RESULT_RANGE,)
+        self._new_rate = bits_per_s
+        return (message.OK,)
+
+    def _bye(self):
+        self._send(self._server.reply_into((message.OK,)))
+        self._app.leave()
 
     def _control(self, verb, argument):
         return (self._app.control(verb, argument),)

@@ -7,6 +7,8 @@ Cost:  a small tuple per status
 Source: message.py
 """
 
+import gc
+
 from mmc_core import event, message, record
 from mmc_device.recording import END_ASKED
 
@@ -22,6 +24,7 @@ class Orders:
         self.facts = app.facts
         self.journal = app.journal
         self.wear = app.wear
+        self.leave = app.leave
 
     def stir(self):
         """Somebody is at the other end of the line."""
@@ -39,6 +42,17 @@ class Orders:
         if index >= len(names):
             return None
         return (len(names),) + settings.to_wire(names[index], settings.Settings(self.wear.values)[names[index]])
+
+    def health(self):
+        """The fields of a HEALTH reply."""
+        app, vitals = self._app, self._app.vitals
+        gc.collect()
+        free = getattr(gc, "mem_free", int)()  # CPython has none
+        p50, p99, most, percent, minutes, power = vitals.figures()
+        return (
+            app.reset_cause, vitals.missing, percent, minutes, power, free, p50, p99, most, app.sampler.lost_samples,
+            app.haptic.expired, vitals.micropython, vitals.words,
+        )  # fmt: skip
 
     def status(self):
         """The fields of a STATUS reply."""
@@ -64,6 +78,13 @@ class Orders:
         """Carry out a verb of message.py."""
         app = self._app
         is_recording = app.activity == message.ACTIVITY_RECORDING
+        if verb == message.VERB_ON_USB:
+            app.vitals.allows_usb = argument == 1
+            return message.OK
+        if verb in (message.VERB_START, message.VERB_CALIBRATE, message.VERB_CHECK) and not is_recording:
+            refusal = app.vitals.refusal()
+            if refusal:
+                return refusal
         if verb == message.VERB_START:
             return app.start()
         if verb == message.VERB_STOP:

@@ -12,17 +12,19 @@ from mmc_core.compat import const
 
 END_ASKED = const(1)
 END_FULL = const(2)
+END_BATTERY = const(3)
 END_IDLE = const(4)
 
 
 class Recording:
     """The log of the session under way."""
 
-    def __init__(self, journal, sampler, haptic, health):
+    def __init__(self, journal, sampler, haptic, health, vitals):
         self._journal = journal
         self._sampler = sampler
         self._haptic = haptic
         self._health = health
+        self._vitals = vitals
         self._ended = None  # counter, samples, lost samples and cues when the pipeline ended
 
     def log(self, kind, values, tail=None, count=0):
@@ -72,6 +74,11 @@ class Recording:
             self._log_motor()
             pipeline.close(self.log, sampler.t_samples)
             self._ended = sampler.t_samples, sampler.samples, sampler.lost_samples, pipeline.cues
+            self.write_vitals()
+
+    def write_vitals(self):
+        """How the device itself fares."""
+        self.log(record.VITALS, (self._ended or (self._sampler.t_samples,))[:1] + self._vitals.figures())
 
     def close(self, reason):
         """End the log; the pipeline has ended."""

@@ -25,9 +25,26 @@ class Sampler:
         self.block = array("h", bytes(2 * self._block_words))
         self.imu = array("h", bytes(2 * IMU_WORDS))
         self._has_reading = False
+        self._is_awake = False
         self.imu_error = 0  # error number of the newest reading that failed, until somebody takes note
         self.samples = 0  # taken since `restart`
         self.lost_samples = 0  # since `restart`
+
+    def wake(self):
+        """Have the front end convert, if it does not."""
+        if not self._is_awake:
+            self._is_awake = True
+            self._emg.begin()
+
+    def rest(self):
+        """Have the front end rest: nobody is to be measured."""
+        if self._is_awake:
+            self._is_awake = False
+            self._emg.stop()
+
+    def feel(self):
+        """The newest IMU reading while the front end rests, or None."""
+        return self.imu if _read(self._imu, self.imu) > 0 else None
 
     def restart(self):
         """Counter to zero; what waits in the ring is dropped unseen, so that sample 0 is a fresh one."""

@@ -161,6 +161,23 @@ class Fault:
 
 
 @dataclass(frozen=True)
+class Vitals:
+    """How the device itself fared at `t_s`; one stands in the header, one at the end.
+
+    late_p50_us, late_p99_us, late_max_us: samples came late by no more than this: half of them, 99 in a hundred, all.
+    battery_pct, battery_min: what is left, and how long it lasts; -1 where it can't tell. on_usb: USB power was there.
+    """
+
+    t_s: float
+    late_p50_us: int
+    late_p99_us: int
+    late_max_us: int
+    battery_pct: int
+    battery_min: int
+    on_usb: bool
+
+
+@dataclass(frozen=True)
 class End:
     """The END record. reason: "asked", "journal_full", "battery", "idle" or "unknown_N"."""
 
@@ -222,6 +239,7 @@ class Session:
     events: tuple[Event, ...]
     gaps: tuple[Gap, ...]
     faults: tuple[Fault, ...]
+    vitals: tuple[Vitals, ...]
     end: End | None
     clock: Clock
     damage: tuple[Damage, ...]

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 # Logged by the device's shell: no pipeline writes them.
-SHELL_EVENTS = frozenset("motor_on motor_off mark skip contact confirmed answer artefact".split())
+SHELL_EVENTS = frozenset("motor_on motor_off mark skip contact confirmed answer artefact detail".split())
 
 _CAUSE = 1  # of a gap; only the log asks for it
 _IMU_WORDS = 6
@@ -91,8 +91,17 @@ class Rerun:
 
 
 def recorded_events(session: Session) -> tuple[Event, ...]:
-    """The session's events without those of the shell, to set beside `Rerun.events`."""
-    return tuple(event for event in session.events if event.kind not in SHELL_EVENTS and event.reason != "not_today")
+    """The session's events without those of the shell, to set beside `Rerun.events`.
+
+    Where the flash ran low the signal ends, and with it what can be replayed: events behind that are left out.
+    """
+    events = session.events[: _raw_end(session)]
+    return tuple(event for event in events if event.kind not in SHELL_EVENTS and event.reason != "not_today")
+
+
+def _raw_end(session: Session) -> int | None:
+    """Index of the event that says that there is no raw signal from there on; None: there is to the end."""
+    return next((index for index, event in enumerate(session.events) if event.kind == "detail"), None)
 
 
 def parse_changes(assignments: Sequence[str]) -> dict[str, int | str]:
@@ -136,6 +145,12 @@ def rerun(session: Session, changes: Mapping[str, int | str] | None = None) -> R
     source = "features" if session.raw is None else "raw"
     if source == "raw":
         run.over_raw()
+        ended = _raw_end(session)
+        if ended is not None:
+            at_s = session.events[ended].t_s
+            notes.append(
+                f"the signal itself was logged until {at_s:.1f} s, when the flash ran low: replayed until there"
+            )
     else:
         run.over_features()
     return Rerun(
@@ -385,7 +400,7 @@ class _Run:
             elif end > max(start, reached):
                 self.pipeline.skip(self.write, start, end - start, _CAUSE)
             reached = max(reached, end)
-        if session.end is not None:
+        if session.end is not None and _raw_end(session) is None:
             end = round(session.end.t_s * RATE_HZ)
             if end > reached:
                 self._miss(reached, end)

@@ -17,8 +17,24 @@ from typing import Any
 
 from mmc_core import decoding, page, record, sample, settings
 from mmc_core.errors import FormatError, UsageError
+from mmc_core.message import ON_USB
 from mmc_host.clockfit import Clock, fit, is_plausible
-from mmc_host.columns import Channel, Damage, End, Event, Fault, Features, Gap, Header, Imu, Missing, Plan, Raw, Session
+from mmc_host.columns import (
+    Channel,
+    Damage,
+    End,
+    Event,
+    Fault,
+    Features,
+    Gap,
+    Header,
+    Imu,
+    Missing,
+    Plan,
+    Raw,
+    Session,
+    Vitals,
+)
 from mmc_host.schema import record_rows
 from mmc_host.units import (
     END_REASONS,
@@ -51,6 +67,7 @@ __all__ = [
     "Missing",
     "Raw",
     "Session",
+    "Vitals",
     "decode",
     "load",
 ]
@@ -107,6 +124,7 @@ class _Decoder:
         self.events: list[tuple[int, ...]] = []
         self.gaps: list[tuple[int, ...]] = []
         self.faults: list[tuple[int, ...]] = []
+        self.vitals: list[tuple[int, ...]] = []
         self.clocks: list[tuple[int, int]] = []
         self.end: tuple[int, ...] | None = None
         self.packed: tuple[tuple[int, ...], bytes] | None = None  # a record whose last block may go on in the next
@@ -126,6 +144,7 @@ class _Decoder:
             record.PACKED: self._packed,
             record.CLOCK: self._clock,
             record.FAULT: self._fault,
+            record.VITALS: self._vitals,
             record.END: self._end,
         }
 
@@ -272,6 +291,9 @@ class _Decoder:
     def _fault(self, values: tuple[int, ...], tail: Any) -> None:
         self.faults.append(values)
 
+    def _vitals(self, values: tuple[int, ...], tail: Any) -> None:
+        self.vitals.append(values)
+
     def _end(self, values: tuple[Any, ...], tail: Any) -> None:
         if self.end is not None:
             raise _Bad("end: a second end")
@@ -315,6 +337,7 @@ class _Decoder:
             events=tuple(event_of(values, channels, rate) for values in self.events),
             gaps=tuple(Gap(g[0] / rate, g[1] / rate, g[1], name_of(GAP_CAUSES, g[2])) for g in self.gaps),
             faults=tuple(Fault(f[0] / rate, name_of(FAULTS, f[1]), f[2]) for f in self.faults),
+            vitals=tuple(Vitals(v[0] / rate, *v[1:6], bool(v[6] & ON_USB)) for v in self.vitals),
             end=end,
             clock=fit(readings),
             damage=tuple(self.damage),

@@ -58,6 +58,7 @@ class Body:
         self._motor_off_ms = 0
         self._phase = 0
         self._reading_at = -1
+        self._is_stopped = True
         self._enter_step(0)
 
     @property
@@ -85,8 +86,19 @@ class Body:
     # Role emg
 
     def begin(self):
-        """Start converting."""
-        self._began_ms = self._clock.now_ms
+        """Start converting. What the body did meanwhile is gone."""
+        if self._began_ms is None:
+            self._began_ms = self._clock.now_ms
+        self._pass_over()
+        self._is_stopped = False
+
+    def stop(self):
+        """Rest; the body goes on."""
+        self._is_stopped = True
+
+    def late_us(self, _permille):
+        """How late samples are taken: this front end's own clock takes them."""
+        return 0
 
     def _produced(self):
         return (self._clock.now_ms - self._began_ms) * self.rate_hz // 1000
@@ -110,8 +122,10 @@ class Body:
 
     def take_lost(self):
         """Samples lost behind those read, once the ring is empty after an overrun; else 0."""
-        if self._kept < 0:
-            return 0
+        return 0 if self._kept < 0 else self._pass_over()
+
+    def _pass_over(self):
+        """Move on to this moment; return the samples that are lost by that."""
         lost = self._produced() - self._taken
         for _ in range(lost):
             self._advance(1)
@@ -186,6 +200,9 @@ class Body:
 
     def read_imu_into(self, reading):
         """Fill `reading` (array('h') of six counts) with the IMU's reading at the last block, if there was one."""
+        if self._is_stopped and self._began_ms is not None:
+            self._pass_over()
+            self._reading_at = self._imu_at + 12 * ((self._takes[self._take][0] + self._pos) // self._divider)
         if self._reading_at < 0:
             return False
         self._file.seek(self._reading_at)

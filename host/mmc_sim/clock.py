@@ -43,6 +43,10 @@ class Clock:
         if self._stop_ms and self.now_ms >= self._stop_ms:
             raise SystemExit
 
+    def doze_ms(self, ms):
+        """The same; a wearable made of parts saves power here."""
+        self.sleep_ms(ms)
+
     def _pace(self, ms):
         """Sleep for real, less what the device's own work took since the last sleep, and make up for being late."""
         if self._woke_ticks is not None:

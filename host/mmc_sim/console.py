@@ -8,6 +8,7 @@ Source: measured on the stock image: the console keeps 259 input bytes and drops
 """
 
 INPUT_BYTES = 259
+MOST_BITS_PER_S = 3000000
 
 
 class Inbox:
@@ -62,6 +63,11 @@ class StandardConsole:
         """Send data[:size]."""
         self._stdout.write(memoryview(data)[:size])
 
+    def set_rate(self, bits_per_s):
+        """Take a rate; a pseudo-terminal has none. OSError beyond what USB bridges can do."""
+        if bits_per_s > MOST_BITS_PER_S:
+            raise OSError(22)
+
 
 class PipeConsole:
     """A console in memory, for a host in the same process."""
@@ -69,6 +75,7 @@ class PipeConsole:
     def __init__(self):
         self._inbox = Inbox()
         self._sent = bytearray()
+        self.bits_per_s = 115200
 
     def read(self):
         """One byte, or -1."""
@@ -77,6 +84,12 @@ class PipeConsole:
     def write(self, data, size):
         """Send data[:size]."""
         self._sent.extend(memoryview(data)[:size])
+
+    def set_rate(self, bits_per_s):
+        """Take a rate, for a host that looks at it. OSError beyond what USB bridges can do."""
+        if bits_per_s > MOST_BITS_PER_S:
+            raise OSError(22)
+        self.bits_per_s = bits_per_s
 
     def send(self, data):
         """The host's side: bytes to the device."""

@@ -7,6 +7,8 @@ Cost:  a few kilobytes of the simulator's own; `make bench` prints them
 Source: house plan: the simulator is a board
 """
 
+import sys
+
 from mmc_sim.body import Body, Imu
 from mmc_sim.clock import Clock
 from mmc_sim.flash import BLOCK_BYTES, Flash
@@ -50,15 +52,25 @@ class Button:
         return self.is_held or bool(self._presses and now_ms >= self._presses[0][0])
 
 
-class Battery:
-    """The role `battery`: as full as it is told."""
+class Power:
+    """The role `power`: as full as it is told, on USB power or not."""
 
     def __init__(self):
         self.pct = 100
+        self.min = 600
+        self.is_on_usb = False
 
     def percent(self):
-        """What is left."""
+        """What is left; -1: it can't tell."""
         return self.pct
+
+    def minutes(self):
+        """How long it lasts; -1: it can't tell."""
+        return self.min
+
+    def on_usb(self):
+        """Whether USB power is there."""
+        return self.is_on_usb
 
 
 class Watchdog:
@@ -78,7 +90,9 @@ class Watchdog:
 
 
 class Wearable:
-    """A board; its roles are `emg imu motor button battery console flash clock watchdog folder reset_cause facts`."""
+    """A board; its roles are `emg imu motor button power console flash clock watchdog folder facts reset_cause restart`
+    and, of the start, `missing` and `micropython`.
+    """
 
     def __init__(self, facts, body_file, flash_file, folder, console, clock, tell, cut_at=0, torn=True, presses=()):
         def tell_time(text):
@@ -89,6 +103,9 @@ class Wearable:
         self.console = console
         self.folder = folder
         self.reset_cause = 1
+        self.missing = ()
+        self.micropython = ".".join([str(number) for number in sys.implementation.version[:3]])
+        self._tell = tell_time
         self.flash = Flash(flash_file, facts.JOURNAL_BLOCKS, cut_at, torn)
         self.watchdog = Watchdog(clock)
         self.emg = Body(body_file, clock, facts.EMG_RAIL_COUNTS, facts.EMG_RING_SAMPLES, tell_time)
@@ -101,7 +118,12 @@ class Wearable:
         self.motor = Motor(self.emg, tell_time)
         self.imu = Imu(self.emg)
         self.button = Button(clock, presses)
-        self.battery = Battery()
+        self.power = Power()
+
+    def restart(self, maintenance):
+        """Power off and on: whoever runs this program starts it again, or not."""
+        self._tell("maintenance" if maintenance else "restart")
+        raise SystemExit
 
 
 def open_folder(facts, folder, console, tell, speed_pct, start_ticks_ms=0, stop_ms=0):

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from mmc_core import message
 from mmc_host.schema import message_rows
 
-BITS = {"B": (0, 2**8 - 1), "H": (0, 2**16 - 1), "I": (0, 2**32 - 1), "Q": (0, 2**64 - 1), "i": (-(2**31), 2**31 - 1)}
+BITS = {code: (0, 2**bits - 1) for code, bits in {"B": 8, "H": 16, "I": 32, "Q": 64}.items()}
+BITS |= {code: (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1) for code, bits in {"b": 8, "h": 16, "i": 32}.items()}
 ALL = [
     (kind, codes, names)
     for kind, row in message_rows().items()

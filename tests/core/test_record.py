@@ -19,7 +19,7 @@ VERSIONS = sorted(VECTORS.glob("format-*.mmc"))
 RANGES = {code: (0, 2 ** (8 * struct.calcsize("<" + code)) - 1) for code in "BHIQ"}
 RANGES |= {
     code: (-(2 ** (8 * struct.calcsize("<" + code) - 1)), 2 ** (8 * struct.calcsize("<" + code) - 1) - 1)
-    for code in "hi"
+    for code in "bhi"
 }
 
 
@@ -89,6 +89,7 @@ BY_HAND = [
     (record.SETTING, (-1, "wearer=é"), None, "03 0e ffffffff 09 7765617265723d c3a9"),
     (record.CLOCK, (10, 0x0102030405060708), None, "15 0c 0a000000 0807060504030201"),
     (record.FAULT, (10, 2, -5), None, "16 09 0a000000 02 fbffffff"),
+    (record.VITALS, (10, 16, 256, 70000, -1, 258, 1), None, "18 10 0a000000 1000 0001 70110100 ff 0201 01"),
     (record.END, (100, 90, 10, 1, 2, 3), None, "1f 11 64000000 5a000000 0a000000 0100 0200 03"),
     (record.IMU, (7, 100, 1, 1), [0x123, 0xABC, -1], "11 0d 07000000 6400 01 01 23c1ab ff0f"),
     (record.RAW, (7, 1, 2, 0), [-2, 0x1234], "14 0b 07000000 01 02 00 feff 3412"),

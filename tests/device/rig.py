@@ -179,6 +179,7 @@ class LinkApp:
         self.utc_ms = 0
         self.shelf = SimpleNamespace(get=lambda slot: (0, 0, b""))
         self.wear = SimpleNamespace(checked=0, findings=b"")
+        self.left = 0
 
     def status(self) -> tuple[int, ...]:
         return (
@@ -217,6 +218,12 @@ class LinkApp:
     def stir(self) -> None:
         """Somebody is there."""
 
+    def health(self) -> tuple[int | str, ...]:
+        return (1, 0, 80, -1, 0, 40000, 16, 128, 700, 3, 0, "1.29.0", "")
+
+    def leave(self) -> None:
+        self.left += 1
+
     def at_rest(self) -> LinkApp:
         return self
 
@@ -244,7 +251,7 @@ class Line:
 
     def tick(self) -> list[tuple[int, list]]:
         """The device lives for 10 ms; the replies to what is in flight."""
-        self.link.tick()
+        self.link.tick(self.now_ms)
         self.now_ms += 10
         return self.client.receive(self.console.take(), self.now_ms)
 

@@ -348,7 +348,7 @@ def test_channels_answer_by_name(tmp_path: Path, swapped: bool) -> None:
 def test_battery_pairing_and_sleep(tmp_path: Path) -> None:
     wearable = worn(tmp_path / "a", resting())
     for percent, pulses in ((100, 5), (61, 4), (20, 1), (0, 1)):
-        wearable.board.battery.pct = percent
+        wearable.board.power.pct = percent
         wearable.pulses()
         wearable.press(4)
         wearable.settle(4000)

@@ -99,10 +99,25 @@ def test_the_recorded_settings_are_in_force(tmp_path: Path, settings: dict[str, 
 
 
 def test_a_full_journal_ends_the_replay_where_it_ended_the_log(tmp_path: Path) -> None:
-    found = decode(trained(tmp_path / "wearable", blocks=40))
+    found = decode(trained(tmp_path / "wearable", blocks=7))
     assert found.end is not None and found.end.reason == "journal_full"
     assert recorded_events(found)[-1].reason == "session_end" or len(recorded_events(found)) > 2
     assert rerun(found).events == recorded_events(found)
+
+
+def test_where_the_flash_runs_low_the_signal_ends_and_the_session_goes_on(tmp_path: Path) -> None:
+    """Raw gives way to features: nothing is erased or lost, and what was logged raw replays as it was decided."""
+    found = decode(trained(tmp_path / "wearable", blocks=24))
+    assert found.end is not None and found.end.reason == "asked" and found.end.dropped_pages == 0
+    (detail,) = (one for one in found.events if one.kind == "detail")
+    assert detail.value == 24 // 8 - 1 and 5 < detail.t_s < found.end.t_s - 1
+    assert found.raw is not None and abs(found.raw.t_s[-1] - detail.t_s) < 0.02
+    assert found.features.t_s[-1] > found.end.t_s - 0.1 and not found.missing and found.accounted
+    later = [one for one in found.events if one.t_s > detail.t_s and one.kind in ("hold_start", "cue")]
+    assert later  # the coach went on
+    again = rerun(found)
+    assert again.events == recorded_events(found) and len(again.events) > 2
+    assert "flash ran low" in again.notes[-1]
 
 
 def test_a_power_cut_ends_no_hold(data: bytes) -> None:

@@ -263,9 +263,8 @@ def test_the_workout_goes_through_every_line(played: tuple[list[Any], set[str]])
 
 def test_whatever_can_happen_does(played: tuple[list[Any], set[str]]) -> None:
     told, reasons, cues, dropped = played[0]
-    device = (
-        "CUE MOTOR_ON MOTOR_OFF MARK CONTACT CONFIRMED ANSWER ARTEFACT SKIP"  # of the pipeline's and the app's making
-    )
+    # Of the pipeline's and the app's making.
+    device = "CUE MOTOR_ON MOTOR_OFF MARK CONTACT CONFIRMED ANSWER ARTEFACT SKIP DETAIL"
     log_only = {getattr(event, f"EVENT_{name}") for name in device.split()}
     assert {kind for kind, count in enumerate(told) if count} == numbers("EVENT_") - log_only
     device = "NOT_TODAY CLIPPED FLAT MAINS RESTLESS LEAD_OFF BEFORE AFTER"

@@ -37,15 +37,17 @@ def test_every_folder_is_alike(board: Path) -> None:
 
 def test_the_simulated_board_has_the_roles_of_the_app_and_no_others(tmp_path: Path) -> None:
     wearable = Simulated(make_body([noise(2, [2, 2, 2, 2])], [(0, 0, 1000, 0)]), tmp_path)
-    roles = {name for name in vars(wearable.board) if not name.startswith("_")}
+    roles = {name for name in dir(wearable.board) if not name.startswith("_")}
     assert roles == roles_that_the_app_takes()
     for name, verbs in {
-        "emg": ("begin", "read_into", "take_lost", "lead_off"),
+        "emg": ("begin", "read_into", "take_lost", "lead_off", "late_us", "stop"),
         "imu": ("read_into",),
         "motor": ("on", "off"),
-        "console": ("read", "write"),
+        "button": ("is_down",),
+        "power": ("percent", "minutes", "on_usb"),
+        "console": ("read", "write", "set_rate"),
         "flash": ("readblocks", "writeblocks", "ioctl"),
-        "clock": ("ticks_ms", "sleep_ms"),
+        "clock": ("ticks_ms", "sleep_ms", "doze_ms"),
         "watchdog": ("feed",),
     }.items():
         for verb in verbs:
