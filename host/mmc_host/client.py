@@ -99,10 +99,14 @@ class Device:
         self.bits_per_s = bits_per_s  # the device's, whatever this end can do
         try:
             self.transport.set_rate(bits_per_s)
-            self._prove(_PROOF_MS, _PROOF_TRIES)
-        except (LinkError, PeerError) as error:
+        except LinkError as error:
             self.lower_rate()
-            return f"{bits_per_s} bit/s do not get through ({error})"
+            return str(error)
+        try:
+            self._prove(_PROOF_MS, _PROOF_TRIES)
+        except (LinkError, PeerError):
+            self.lower_rate()
+            return f"{bits_per_s} bit/s do not get through on {self.transport.name}"
         return ""
 
     def lower_rate(self) -> None:

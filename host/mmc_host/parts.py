@@ -32,8 +32,7 @@ WIRING = "check its supply, its ground and its wires against the wiring table in
 
 ISOLATION = (
     "electrodes on the skin and a computer's USB power are a path to the mains when the charger or the computer fails: "
-    "unplug the wearable and begin with its button, or use a battery-powered computer that is not charging, or a USB "
-    "isolator"
+    "unplug the wearable and begin with its button, or use a computer that runs on its battery, or a USB isolator"
 )
 
 

@@ -85,11 +85,11 @@ def pull(
     found: dict[int, Pulled] = {}
     try:
         _pull_all(device, store, name, on_progress, found)
-    except LinkError as error:
+    except LinkError:
         if device.bits_per_s == message.LINE_BITS_PER_S:
             raise
         device.lower_rate()  # it carried a greeting, and does not carry a session
-        on_note(f"{bits_per_s} bit/s did not last ({error}): went on at {message.LINE_BITS_PER_S}")
+        on_note(f"{bits_per_s} bit/s did not last: went on at {message.LINE_BITS_PER_S} bit/s")
         _pull_all(device, store, name, on_progress, found)
     finally:
         with contextlib.suppress(LinkError, PeerError):  # it is back by itself within seconds

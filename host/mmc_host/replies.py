@@ -30,8 +30,8 @@ _REFUSALS = {
     message.RESULT_VERSION: "it speaks another version of the protocol; update the older of firmware and mmc-host",
     message.RESULT_NOT_TODAY: "pain, or no energy: better not today",
     message.RESULT_PENDING: "it is still working on it; try again in a minute",
-    message.RESULT_USB_POWER: f"it hangs on USB power, and {parts.ISOLATION}; `mmc-host start --on-usb-power` begins "
-    "all the same",
+    message.RESULT_USB_POWER: f"it hangs on USB power, and {parts.ISOLATION}; with --on-usb-power it measures all the "
+    "same",
     message.RESULT_NO_PART: "its front end does not answer, so that there is nothing to measure; `mmc-host doctor` "
     "says what is missing",
     message.RESULT_BATTERY: "its battery is too low to bring a session to its end; charge it",

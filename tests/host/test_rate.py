@@ -46,7 +46,7 @@ class Wire:
         self._sent.append((self._free_ms, self._garble(bytes(data[:size]), rate)))
 
     def _garble(self, data: bytes, rate: int) -> bytes:
-        if rate != self.rate and not (rate == USUAL and self.rates and self.rates[-1] == rate):
+        if rate != self.rate:
             return self._random.randbytes(len(data))
         return self.spoils(data) if rate != USUAL else data
 

@@ -7,18 +7,14 @@ import rich_click as click
 from mmc_core import message
 from mmc_core.errors import UsageError
 from mmc_host.answers import before_options, tell
-from mmc_host.parts import ISOLATION
+from mmc_host.isolation import accept, usb_option
 from mmc_host.terminal import connected, port_option, say
 
 
 @click.command("start")
 @before_options
 @click.option("--anyway", is_flag=True, help="Begin even if the advice is: not today.")
-@click.option(
-    "--on-usb-power",
-    is_flag=True,
-    help="Begin although the wearable hangs on USB power: you know that the other end is isolated from the mains.",
-)
+@usb_option
 @port_option
 def command(energy: int | None, pain: str | None, anyway: bool, on_usb_power: bool, port: str | None) -> None:
     """Begin a session on the wearable; what it would ask before can be answered here.
@@ -30,9 +26,7 @@ def command(energy: int | None, pain: str | None, anyway: bool, on_usb_power: bo
         device.wait_until(lambda status: not status.preparing, 60.0, "prepare its flash")
         if tell(device, energy=energy, pain=pain) and not anyway:
             raise UsageError("not today: rest, or train something that does not hurt; --anyway begins all the same")
-        if on_usb_power:
-            say(f"beginning on USB power: {ISOLATION}")
-            device.control(message.VERB_ON_USB, 1)
+        accept(device, on_usb_power)
         device.control(message.VERB_START)
         status = device.wait_until(lambda status: status.recording, 10.0, "begin a session")
     say(f"session {status.session} is being recorded; end it with: mmc-host stop")
