@@ -337,7 +337,7 @@ class _Decoder:
             events=tuple(event_of(values, channels, rate) for values in self.events),
             gaps=tuple(Gap(g[0] / rate, g[1] / rate, g[1], name_of(GAP_CAUSES, g[2])) for g in self.gaps),
             faults=tuple(Fault(f[0] / rate, name_of(FAULTS, f[1]), f[2]) for f in self.faults),
-            vitals=tuple(Vitals(v[0] / rate, *v[1:6], bool(v[6] & ON_USB)) for v in self.vitals),
+            vitals=tuple(Vitals(v[0] / rate, v[1], v[2], v[3], v[4], v[5], bool(v[6] & ON_USB)) for v in self.vitals),
             end=end,
             clock=fit(readings),
             damage=tuple(self.damage),

@@ -318,3 +318,9 @@ def payload(data: bytes) -> list[tuple]:
             continue
         found += [row[1:] for row in decoding.decode(one, page.HEADER_BYTES, page.HEADER_BYTES + used)]
     return found
+
+
+def recorded(pages: int = 40, blocks: int = 8) -> tuple[StrictFlash, Line]:
+    flash, journal = fresh(blocks)
+    record_session(journal, pages)
+    return flash, Line(journal)

@@ -8,18 +8,13 @@ import random
 import make_vectors
 import pytest
 from device import rig
+from device.rig import recorded
 
-from mmc_core import frame, message, page, record
+from mmc_core import frame, message, record
 from mmc_core import settings as schema
 from mmc_core.errors import PeerError
 from mmc_core.sync_client import SyncClient
 from mmc_sim.console import INPUT_BYTES
-
-
-def recorded(pages: int = 40, blocks: int = 8) -> tuple[rig.StrictFlash, rig.Line]:
-    flash, journal = rig.fresh(blocks)
-    rig.record_session(journal, pages)
-    return flash, rig.Line(journal)
 
 
 def test_hello_says_who_it_is():
@@ -458,108 +453,3 @@ def test_a_pull_over_a_line_that_loses_and_damages_is_exact():
     assert home == wanted
     assert harmed > 10
     assert line.list() == []
-
-
-# The way into MicroPython's console, and other rates
-
-
-def quiet(line: rig.Line, ms: int) -> None:
-    """Nobody says anything for so long."""
-    for _ in range(ms // 10):
-        line.tick()
-
-
-@pytest.mark.parametrize("asked", [b"\x03", b"\r\x03", b"\x03\x03", b"\r\x03\x03"])
-def test_an_interrupt_on_a_quiet_line_lets_tools_in(asked):
-    _, line = recorded(1)
-    quiet(line, 30)
-    line.console.send(asked)
-    line.tick()
-    assert line.app.left >= 1
-
-
-@pytest.mark.parametrize("asked", [b"\x02\x03", b"a\r\x03", b"\x00\x03", b"\n\x03", b"\xff\xff\x03"])
-def test_an_interrupt_behind_anything_else_is_noise(asked):
-    _, line = recorded(1)
-    quiet(line, 30)
-    line.console.send(asked)
-    line.tick()
-    assert line.app.left == 0
-
-
-def test_an_interrupt_in_a_frame_that_came_in_pieces_is_a_byte_of_it():
-    _, line = recorded(1)
-    wire = line.client.request(message.CONTROL, (message.VERB_CALIBRATE, 3), line.now_ms)
-    at = wire.index(b"\x03", 3)  # the argument; with no byte before it but a zero it would be asking
-    line.console.send(wire[:at])
-    quiet(line, 500)
-    line.console.send(wire[at:])
-    assert line.tick() == [(message.CONTROL, [message.OK])]
-    assert line.app.left == 0 and line.app.controls == [(message.VERB_CALIBRATE, 3)]
-
-
-def test_what_was_half_said_a_second_ago_is_no_reason_to_keep_tools_out():
-    _, line = recorded(1)
-    line.console.send(b"\x00half a frame")
-    quiet(line, 900)
-    line.console.send(b"\x03")
-    line.tick()
-    assert line.app.left == 0
-    quiet(line, 1010)
-    line.console.send(b"\x03")
-    line.tick()
-    assert line.app.left == 1
-
-
-def test_bye_is_answered_before_the_app_leaves():
-    _, line = recorded(1)
-    assert line.ask(message.BYE) == [message.OK] and line.app.left == 1
-
-
-def test_a_rate_is_applied_behind_its_reply_and_kept_while_frames_come():
-    _, line = recorded(1)
-    assert line.ask(message.RATE, 460_800) == [message.OK]
-    assert line.console.bits_per_s == 460_800
-    for _ in range(5):
-        quiet(line, 900)
-        assert line.ask(message.LIST, 0)
-    quiet(line, 4900)
-    assert line.console.bits_per_s == 460_800
-    quiet(line, 200)
-    assert line.console.bits_per_s == message.LINE_BITS_PER_S
-
-
-def test_a_rate_without_a_proof_is_given_up_after_a_second():
-    _, line = recorded(1)
-    line.ask(message.RATE, 921_600)
-    line.console.send(b"\xa5\x5a" * 40)  # garbled
-    quiet(line, 990)
-    assert line.console.bits_per_s == 921_600
-    quiet(line, 40)
-    assert line.console.bits_per_s == message.LINE_BITS_PER_S
-    assert line.ask(message.LIST, 0)
-
-
-def test_a_stream_is_a_proof_as_long_as_it_runs():
-    _, line = recorded(100)
-    line.ask(message.RATE, 460_800)
-    line.send(message.READ, 1, 0, 1 << 20)
-    for _ in range(100):
-        line.now_ms += 90
-        assert len(line.tick()[0][1][2]) == page.PAGE_BYTES
-        assert line.console.bits_per_s == 460_800
-    assert line.now_ms > 9000
-    quiet(line, 5100)
-    assert line.console.bits_per_s == message.LINE_BITS_PER_S
-
-
-def test_rates_that_the_console_or_the_table_refuse_change_nothing():
-    _, line = recorded(1)
-    assert line.ask(message.RATE, 9600) == [message.RESULT_RANGE]
-    assert line.ask(message.RATE, 4_000_000) == [message.OK]  # heard at the old rate: the host comes back to it
-    assert line.console.bits_per_s == message.LINE_BITS_PER_S
-    quiet(line, 2000)
-    assert line.ask(message.RATE, 460_800) == [message.OK] and line.console.bits_per_s == 460_800
-    assert line.ask(message.RATE, message.LINE_BITS_PER_S) == [message.OK]
-    quiet(line, 10_000)
-    assert line.console.bits_per_s == message.LINE_BITS_PER_S

@@ -110,5 +110,8 @@ class SessionBuilder:
     def fault(self, code, detail=0):
         return self.add(record.FAULT, (self.t_samples, code, detail))
 
+    def vitals(self, late_us=(0, 0, 0), battery_pct=-1, battery_min=-1, power=0):
+        return self.add(record.VITALS, (self.t_samples, *late_us, battery_pct, battery_min, power))
+
     def end(self, reason=1, dropped=0):
         return self.add(record.END, (self.t_samples, self.samples, self.lost, dropped, self.cues, reason))

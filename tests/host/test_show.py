@@ -49,7 +49,7 @@ def test_a_program_and_what_was_said_and_found_stand_below(tmp_path):
     found = "The check before the session found on the triceps brachii, right: an electrode was off (80 % of the time)."
     asked = "Asked for the biceps brachii, right, the biceps brachii, left answered: look at where the electrodes sit."
     assert lines[-6:] == [
-        "the session ended by itself, because nothing happened any more",
+        "The session ended by itself, because nothing happened any more.",
         found,
         asked,
         "answered before: energy 6 of 10",

@@ -194,6 +194,7 @@ def _level(value: float | None) -> str:
 
 def _notes(session: "Session") -> list[str]:
     """What a reader has to know about the data: what 100 % is, losses, damage, faults, a missing end."""
+    from mmc_host.report.device import ending, figures, troubles
     from mmc_host.report.wording import RELATIVE_UNIT, count
 
     notes: list[str] = []
@@ -217,9 +218,7 @@ def _notes(session: "Session") -> list[str]:
         notes.append("faults of the wearable: " + ", ".join(sorted({fault.code for fault in session.faults})))
     if session.end is None:
         notes.append("the session has no end: power was cut, or it was still being recorded")
-    elif session.end.reason == "idle":
-        notes.append("the session ended by itself, because nothing happened any more")
-    return notes
+    return [*notes, *map(_plain, [*ending(session), *troubles(session), *figures(session)])]
 
 
 def _as_json(session: "Session", told: _Told) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from mmc_host.analysis.scoring import target_band, target_channel
 from mmc_host.analysis.sets import sets
 from mmc_host.analysis.wearer import answers, marks
 from mmc_host.columns import Session
+from mmc_host.report import device as device_words
 from mmc_host.report import program as program_words
 from mmc_host.report import sets as set_words
 from mmc_host.report import wording
@@ -113,7 +114,8 @@ def integrity(session: Session) -> list[Check]:
     if session.faults:
         places = tuple(f"{clock(fault.t_s)}: {words(fault.code)} ({fault.detail})" for fault in session.faults[:LISTED])
         checks.append(Check(False, f"The wearable reported {count(len(session.faults), 'fault')}.", places))
-    return checks
+    checks += [Check(False, sentence) for sentence in device_words.troubles(session)]
+    return [*checks, *(Check(True, sentence) for sentence in device_words.figures(session))]
 
 
 def _verdict(session: Session, checks: list[Check]) -> str:
@@ -162,8 +164,8 @@ def _damage(session: Session) -> Check:
 def _ending(session: Session) -> Check:
     if session.end is None:
         return Check(False, "The record has no end: power was cut, or the session was still being recorded.")
-    if session.end.reason == "idle":
-        return Check(True, "The session ended by itself, because nothing happened any more.")
+    if session.end.reason in device_words.ENDS:
+        return Check(session.end.reason in device_words.FINE, device_words.ENDS[session.end.reason])
     asked = session.end.reason == "asked"
     why = "as asked" if asked else f"because of: {words(session.end.reason)}"
     return Check(asked, f"The session was closed {why}.")
