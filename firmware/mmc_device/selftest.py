@@ -79,7 +79,6 @@ def _tell_journal(board, tell):
         for block in range(blocks):
             flash.readblocks(block, look, 0)
             erased += look == BLANK
-            board.watchdog.feed()
     except OSError as error:
         tell("broken", "flash", error)
     tell("journal", blocks, board.facts.JOURNAL_BLOCK_BYTES, erased)
@@ -162,7 +161,6 @@ class _Bench:
             self._take_blocks(counts)
             if "imu" not in self._missing:
                 self._feel()
-            board.watchdog.feed()
             board.clock.sleep_ms(BLOCK_MS)
             now_ms = self._now_ms()
         return now_ms - start_ms
