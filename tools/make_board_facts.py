@@ -39,8 +39,9 @@ FACTS: dict[str, tuple[int, int] | None] = {
     "console.input_bytes": (64, 65_536),
 }
 
-# Facts of flashing, which the device does not need: mmc_host/flash/boards.py reads and checks them.
-HOST_TABLES = ("flash", "image", "boot", "partitions")
+# Facts of flashing, which the device does not need: mmc_host/flash/boards.py reads and checks them; and pins, which
+# board.py has where it opens them: a test compares the two.
+HOST_TABLES = ("flash", "image", "boot", "partitions", "pins")
 
 
 class BadFacts(Exception):

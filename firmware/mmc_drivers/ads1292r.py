@@ -187,6 +187,10 @@ class Ads1292r:
         """Bits of the channels with an electrode off, as of the last block."""
         return (1 if self._off & 0x03 else 0) | (2 if self._off & 0x0C else 0)
 
+    def late_us(self, permille):
+        """The chip's clock samples."""
+        return 0
+
     def stop(self):
         """Standby."""
         self._drdy.irq(None)

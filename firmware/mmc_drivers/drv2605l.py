@@ -1,25 +1,25 @@
 """DRV2605L: haptic driver for ERM and LRA over I2C.
 
-In:    an I2C bus; a one-shot timer (`machine.Timer`); the kind of motor and its two voltage codes
+In:    an I2C bus; the chip's pin EN as an output with a bounded on-time, see rmt.py; the kind of motor and its two
+       voltage codes
 Out:   the motor at a strength, or effects of the chip's library, which end by themselves
 State: whether the motor was told to run
 Cost:  `on` and `off` two short transfers each, 0.2 ms at 400 kHz
 Source: SLOS854C: 8.6 register map, 8.5.6 auto-calibration, 8.5.4 real-time playback; effects in its table 12
 
-Real-time playback goes on until the chip is told otherwise, so `on` sets a timer that stops the motor after LIMIT_MS
-even if nobody else does, and that comes back until the chip has taken it. What stops Python itself stops that timer
-too: then the watchdog's reset and `begin`, which resets the chip, end it. Effects end by themselves whatever happens.
+Real-time playback goes on until the chip is told otherwise. What bounds it is the pin EN: low, it stops the chip at
+once, and the registers stay. So `on` opens that pin for at most its time, by hardware, whatever becomes of Python or
+the bus, and `off` closes it where the bus fails. Otherwise `off` leaves it open for the rest of its time, so that the
+motor is braked.
 
 The voltage codes are registers 0x16 and 0x17, by the formulas of 8.5.2 for the motor and its supply.
 Real-time playback is signed, closed loop and bidirectional as after a reset: 0 rests and brakes, 127 is full strength.
-Not certain without hardware: how fast 0 brakes; how long each effect takes.
+Not certain without hardware: how fast 0 brakes; how long each effect takes; how soon after EN the bus is heard.
 """
 
 import time
 
 from mmc_core.compat import const
-
-LIMIT_MS = 1100  # the longest that anything of the wearable asks for is a second
 
 _ADDRESS = const(0x5A)
 _STATUS = const(0x00)
@@ -53,7 +53,7 @@ _LAST_EFFECT = const(123)
 _RESET_MS = const(5)
 _POLL_MS = const(50)
 _CALIBRATION_MS = const(1500)
-_AGAIN_MS = const(10)
+_ENABLE_US = const(300)
 _ENODEV = const(19)
 _EIO = const(5)
 _ETIMEDOUT = const(110)
@@ -62,15 +62,12 @@ _ETIMEDOUT = const(110)
 class Drv2605l:
     """The role `motor`."""
 
-    def __init__(self, bus, one_shot, address=_ADDRESS):
+    def __init__(self, bus, enable, address=_ADDRESS):
         self._bus = bus
-        self._one_shot = one_shot
+        self._enable = enable
         self._address = address
         self._one = bytearray(1)
-        self._zero = bytes(1)  # not `_one`: the timer may come between filling and sending that
         self._sequence = bytearray(_SLOTS)
-        self._expire_again = self._expire
-        self.expired = 0  # how often the timer had to stop the motor
 
     def begin(self, rated_code, clamp_code, resonance_hz=0, calibration=None):
         """Check who answers, reset, set up, calibrate. resonance_hz: of an LRA (125 to 300); 0: it is an ERM.
@@ -80,6 +77,13 @@ class Drv2605l:
         """
         if resonance_hz and not 125 <= resonance_hz <= 300:
             raise ValueError("DRV2605L: {} Hz is no resonance of an LRA".format(resonance_hz))
+        try:
+            return self._set_up(rated_code, clamp_code, resonance_hz, calibration)
+        finally:
+            self._enable.end()
+
+    def _set_up(self, rated_code, clamp_code, resonance_hz, calibration):
+        self._open()
         identity = self._get(_STATUS) >> 5
         if identity != _IDENTITY:
             self._fail(_ENODEV, _STATUS, "identity {}, not {}".format(identity, _IDENTITY))
@@ -108,17 +112,23 @@ class Drv2605l:
         return calibration
 
     def on(self, strength_pct):
-        """Run at 0 to 100 percent, for at most LIMIT_MS."""
+        """Run at 0 to 100 percent, until `off`, or until the pin ends it."""
         strength_pct = max(0, min(100, strength_pct))
-        self._arm(LIMIT_MS)
+        self._open()
         self._put(_RTP_INPUT, strength_pct * _FULL // 100)
         self._put(_MODE, _PLAYBACK)
 
     def off(self):
-        """Brake and rest; an effect ends too."""
-        self._write(_RTP_INPUT, self._zero)
-        self._write(_GO, self._zero)
-        self._one_shot.deinit()
+        """Brake and rest; an effect ends too. It does not fail: where the bus does, the pin ends it."""
+        try:
+            if self._enable.is_over():
+                self._enable.end()
+            else:
+                self._put(_RTP_INPUT, 0)
+                self._put(_GO, 0)
+                self._enable.release()
+        except OSError:
+            self._enable.end()
 
     def play(self, *effects):
         """Play up to eight effects of the library, 1 to 123, one after the other."""
@@ -126,21 +136,32 @@ class Drv2605l:
             raise ValueError("DRV2605L: {} are no effects of it".format(effects))
         for i in range(_SLOTS):
             self._sequence[i] = effects[i] if i < len(effects) else 0
+        self._open()
         self._put(_MODE, _TRIGGERED)
         self._write(_WAVESEQ1, self._sequence)
         self._put(_GO, 1)
 
     def is_playing(self):
         """Whether an effect is under way."""
-        return bool(self._get(_GO))
+        return not self._enable.is_over() and bool(self._get(_GO))
 
     def stop(self):
-        """Standby."""
-        self._put(_MODE, _STANDBY)
-        self._one_shot.deinit()
+        """Shut down."""
+        self._enable.end()
+
+    @property
+    def expired(self):
+        """How often nobody switched it off in time."""
+        return self._enable.expired
+
+    def _open(self):
+        self._enable.run(100)
+        time.sleep_us(_ENABLE_US)
 
     def _calibrate(self):
         self._set(_MODE, _CALIBRATE)
+        self._enable.hold()  # it takes longer than the pin's time, and ends by itself
+        time.sleep_us(_ENABLE_US)
         self._put(_GO, 1)
         waited_ms = 0
         while self._get(_GO):
@@ -153,17 +174,6 @@ class Drv2605l:
             self._put(_MODE, _STANDBY)
             self._fail(_EIO, _STATUS, "calibration failed: is the motor connected, and of this kind?")
         return self._get(_A_CAL_COMP), self._get(_A_CAL_BEMF), self._get(_FEEDBACK)
-
-    def _arm(self, after_ms):
-        self._one_shot.init(mode=self._one_shot.ONE_SHOT, period=after_ms, callback=self._expire_again)
-
-    def _expire(self, _):
-        """The timer: nobody switched the motor off in time."""
-        self.expired += 1
-        try:
-            self.off()
-        except OSError:
-            self._arm(_AGAIN_MS)
 
     def _get(self, register):
         try:

@@ -1,51 +1,36 @@
-"""ERM: a motor on a transistor, driven by PWM.
+"""ERM: a motor on a transistor, driven by pulses that end by themselves.
 
-In:    a PWM output (`machine.PWM`); a one-shot timer (`machine.Timer`)
+In:    an output with a bounded on-time, see rmt.py
 Out:   the motor at a strength
-State: whether the timer had to stop it
-Cost:  `on` and `off` one call of each part
-Source: MicroPython's machine.PWM and machine.Timer
-
-PWM goes on until it is told otherwise, so `on` sets a timer that stops the motor after LIMIT_MS even if nobody else
-does. What stops Python itself stops that timer too: then the watchdog's reset ends it, because a reset lets go of the
-pin, and the transistor's gate has its resistor to ground.
+State: the output's
+Cost:  `on` and `off` one call of the output
+Source: the transistor's gate has its resistor to ground: while nobody drives the pin, in a reset too, the motor rests
 """
-
-from mmc_core.compat import const
-
-LIMIT_MS = 1100  # the longest that anything of the wearable asks for is a second
-
-_FULL = const(65535)
 
 
 class Erm:
     """The role `motor`."""
 
-    def __init__(self, pwm, one_shot):
-        self._pwm = pwm
-        self._one_shot = one_shot
-        self._when_expired = self._expire
-        self.expired = 0  # how often the timer had to stop the motor
+    def __init__(self, pulse):
+        self._pulse = pulse
 
     def begin(self):
         """Off, whatever it was."""
-        self.off()
+        self._pulse.end()
 
     def on(self, strength_pct):
-        """Run at 0 to 100 percent, for at most LIMIT_MS."""
-        self._one_shot.init(mode=self._one_shot.ONE_SHOT, period=LIMIT_MS, callback=self._when_expired)
-        self._pwm.duty_u16(max(0, min(100, strength_pct)) * _FULL // 100)
+        """Run at 0 to 100 percent, until `off`, or until the output ends."""
+        self._pulse.run(max(0, min(100, strength_pct)))
 
     def off(self):
         """Stop."""
-        self._pwm.duty_u16(0)
-        self._one_shot.deinit()
+        self._pulse.end()
 
     def stop(self):
         """The same: it has no sleep."""
-        self.off()
+        self._pulse.end()
 
-    def _expire(self, _):
-        """The timer: nobody switched the motor off in time."""
-        self.expired += 1
-        self._pwm.duty_u16(0)
+    @property
+    def expired(self):
+        """How often nobody switched it off in time."""
+        return self._pulse.expired

@@ -119,7 +119,7 @@ def measures(driver, lock, unlock):
             values = [wave(number, channel) for number in range(50, 100)]
             wanted = [max(-16383, min(16383, value >> shift)) for value in high_pass(values)]
             same(samples[channel::2], wanted)
-        same((emg.take_lost(), emg.lead_off(), emg.bus_errors), (0, 0, 0))
+        same((emg.take_lost(), emg.lead_off(), emg.bus_errors, emg.late_us(990)), (0, 0, 0, 0))
     for level, count in ((0x7FFFFF, 16383), (-0x800000, -16383), (0x7FFFFE, 0), (-0x7FFFFF, 0), (123456, 0)):
         emg, _, time, _ = build(driver, lambda number, channel, level=level: level)
         emg.begin()

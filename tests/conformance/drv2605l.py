@@ -4,20 +4,59 @@ from conformance.expectations import I2C, each_transaction_fails, fails, refuses
 
 from mmc_sim.bus import Time
 from mmc_sim.chips.drv2605l import Drv2605l as Chip
-from mmc_sim.pulses import OneShot
+from mmc_sim.chips.rmt import OutputPin
 
 CALIBRATION = (0x0D, 0x71)  # what the model finds, and the gain of 1 in the feedback register
 # A resonance: CONTROL1 with half its period in tenths of a millisecond above 0.5 ms.
 RESONANCES = {125: 0x80 | 35, 175: 0x80 | 23, 205: 0x80 | 19, 235: 0x80 | 16, 300: 0x80 | 11}
 
 
+class Enable:
+    """An output as rmt.py has it: 1.1 s at most."""
+
+    def __init__(self, time):
+        self.pin = OutputPin(time)
+        self._time = time
+        self._until_us = 0
+        self._is_needed = False
+        self.expired = 0
+        self.pin.init(self.pin.OUT, value=0)
+
+    @property
+    def duty_pct(self):
+        return self.pin.duty_pct if self._time.now_us < self._until_us else 0
+
+    def run(self, duty_pct):
+        same(duty_pct, 100)
+        self.end()
+        self._is_needed = True
+        self._until_us = self._time.now_us + 1_100_000
+        self.pin.init(self.pin.OUT, value=1)
+
+    def is_over(self):
+        return self.duty_pct == 0
+
+    def release(self):
+        self._is_needed = False
+
+    def hold(self):
+        self.end()
+        self._until_us = self._time.now_us + 60_000_000
+        self.pin.init(self.pin.OUT, value=1)
+
+    def end(self):
+        self.expired += self._is_needed and self.is_over()
+        self._is_needed = False
+        self.pin.init(self.pin.OUT, value=0)
+
+
 def build(driver, **options):
-    """A driver on a bus, and the chip on it."""
+    """A driver on a bus, the chip on it, and its pin EN."""
     driver.time = time = Time()
-    chip = Chip(time, **options)
+    enable = Enable(time)
+    chip = Chip(time, enable=enable, **options)
     bus = I2C({0x5A: chip})
-    timer = OneShot(time)
-    return driver.Drv2605l(bus, timer), bus, chip, time, timer
+    return driver.Drv2605l(bus, enable), bus, chip, time, enable
 
 
 def begins(driver):
@@ -44,51 +83,40 @@ def begins(driver):
 
 
 def drives(driver):
-    """Strengths, off, and the timer behind."""
-    motor, bus, chip, time, timer = build(driver)
+    """Strengths, off, and the pin behind."""
+    motor, bus, chip, time, enable = build(driver)
     motor.begin(0x53, 0x89)
+    same(enable.duty_pct, 0)
     for strength_pct, value in ((1, 1), (50, 63), (60, 76), (99, 125), (100, 127), (101, 127), (-1, 0)):
         register_writes(bus)
         motor.on(strength_pct)
         same(register_writes(bus), [(2, value), (1, 5)])
         same(chip.drive_pct, value * 100 // 127)
         motor.off()
-        same(chip.drive_pct, 0)
+        same((register_writes(bus), chip.drive_pct, enable.duty_pct), ([(2, 0), (0x0C, 0)], 0, 100))  # it brakes
     time.sleep_ms(5000)
-    timer.fire_due()
-    same(motor.expired, 0)
+    motor.off()
+    motor.on(30)
+    motor.off()
+    same((chip.drive_pct, motor.expired), (0, 0))
     for start in range(2):  # nobody switches it off
         motor.on(80)
-        time.sleep_ms(1099)
-        timer.fire_due()
+        time.sleep_us(1_099_699)
         same((chip.drive_pct, motor.expired), (79, start))
-        time.sleep_ms(1)
-        timer.fire_due()
-        same((chip.drive_pct, motor.expired), (0, start + 1))
-    motor.on(80)  # and the bus is stuck when the timer is due
+        time.sleep_us(1)
+        same(chip.drive_pct, 0)
+        register_writes(bus)
+        motor.off()
+        same((register_writes(bus), chip.drive_pct, motor.expired), ([], 0, start + 1))
+    motor.on(80)  # and the bus is stuck when it shall go off
     bus.fault.is_stuck = True
-    time.sleep_ms(1100)
-    for _ in range(3):
-        timer.fire_due()
-        same(chip.drive_pct, 79)
-        time.sleep_ms(10)
-    bus.fault.is_stuck = False
-    timer.fire_due()
-    same((chip.drive_pct, motor.expired), (0, 6))
-    time.sleep_ms(5000)
-    timer.fire_due()
-    same(motor.expired, 6)
-    bus.fault.is_stuck = True
-    fails(motor.off, 110)
+    motor.off()
+    same((chip.drive_pct, enable.duty_pct, motor.expired), (0, 0, 2))
     bus.fault.is_stuck = False
     motor.on(100)
-    register_writes(bus)
+    same(chip.drive_pct, 100)
     motor.stop()
-    same(register_writes(bus), [(1, 0x40)])
-    same(chip.drive_pct, 0)
-    time.sleep_ms(5000)
-    timer.fire_due()
-    same(motor.expired, 6)
+    same((chip.drive_pct, enable.duty_pct, motor.expired), (0, 0, 2))
 
 
 def plays(driver):
@@ -124,10 +152,10 @@ def plays(driver):
 
 def tells_what_failed(driver):
     """Nobody there, the older chip, no motor, a calibration without end, each transaction of each call."""
-    motor, bus, chip, _, timer = build(driver, identity=3)
+    motor, bus, chip, _, enable = build(driver, identity=3)
     fails(lambda: motor.begin(0x53, 0x89), 19, "DRV2605L", "0x5A", "0x00", "identity 3")
-    same(bus.written, [])
-    fails(lambda: driver.Drv2605l(bus, timer, 0x5B).begin(0x53, 0x89), 19, "0x5B", "0x00")
+    same((bus.written, enable.duty_pct), ([], 0))
+    fails(lambda: driver.Drv2605l(bus, enable, 0x5B).begin(0x53, 0x89), 19, "0x5B", "0x00")
     motor, bus, chip, _, _ = build(driver, motor="none")
     fails(lambda: motor.begin(0x53, 0x89), 5, "0x5A", "0x00", "calibration")
     same(bus.written[-1], (1, b"\x40"))
@@ -159,10 +187,19 @@ def tells_what_failed(driver):
     where = "DRV2605L 0x5A register 0x"
     each_transaction_fails(fresh, lambda motor: motor.begin(0x53, 0x89), where)
     each_transaction_fails(begun, lambda motor: motor.on(50), where)
-    each_transaction_fails(begun, lambda motor: motor.off(), where)
     each_transaction_fails(begun, lambda motor: motor.play(1), where)
-    each_transaction_fails(begun, lambda motor: motor.is_playing(), where)
-    each_transaction_fails(begun, lambda motor: motor.stop(), where)
+
+    def playing():
+        motor, fault = begun()
+        motor.play(1)
+        return motor, fault
+
+    each_transaction_fails(playing, lambda motor: motor.is_playing(), where)
+    for number in (1, 2):
+        motor, fault = playing()
+        fault.fail_at = fault.transactions + number
+        motor.off()  # the pin ends it
+        assert not motor.is_playing()
 
 
 def conform(driver, lock, unlock):

@@ -17,6 +17,7 @@ from mmc_host import firmware
 
 TESTS = Path(__file__).resolve().parents[1]
 DRIVERS = TESTS.parent / "firmware/mmc_drivers"
+WITHOUT_REGISTERS = ("erm", "esp32", "missing", "power")
 NAMES = sorted(path.stem for path in DRIVERS.glob("*.py") if path.stem != "__init__")
 
 PROGRAM = """
@@ -68,4 +69,4 @@ def test_on_micropython_with_the_heap_locked(name: str, tmp_path: Path, mpy32: P
 def test_no_bit_of_a_constant_can_change_unnoticed(name: str) -> None:
     conformance(name).conform(mutation.unchanged(DRIVERS / f"{name}.py"), int, int)
     count, survived = mutation.survivors(DRIVERS / f"{name}.py", conformance(name).conform)
-    assert survived == [] and count >= 16
+    assert survived == [] and (count >= 16 or name in WITHOUT_REGISTERS)

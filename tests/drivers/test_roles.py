@@ -10,14 +10,19 @@ from conformance import esp32_adc as adc_rig
 from conformance import mpu6050 as imu_rig
 
 from mmc_device.sampler import Sampler
-from mmc_drivers import ads1292r, drv2605l, erm, esp32_adc, lsm6ds, max17048, mpu6050
+from mmc_drivers import ads1292r, drv2605l, erm, esp32_adc, i2s_adc, lsm6ds, max17048, mpu6050
 from mmc_sim.body import Body, Imu
 from mmc_sim.wearable import Battery, Motor
 
-ROLES = {"emg": (Body, "begin read_into take_lost lead_off"), "imu": (Imu, "read_into"), "motor": (Motor, "on off")}
+ROLES = {
+    "emg": (Body, "begin read_into take_lost lead_off late_us stop"),
+    "imu": (Imu, "read_into"),
+    "motor": (Motor, "on off"),
+}
 PARTS = {
     ads1292r.Ads1292r: "emg",
     esp32_adc.Esp32Adc: "emg",
+    i2s_adc.I2sAdc: "emg",
     lsm6ds.Lsm6ds: "imu",
     mpu6050.Mpu6050: "imu",
     drv2605l.Drv2605l: "motor",

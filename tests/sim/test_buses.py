@@ -13,7 +13,7 @@ from mmc_sim.chips.drv2605l import Drv2605l
 from mmc_sim.chips.lsm6ds import Lsm6ds
 from mmc_sim.chips.max17048 import Max17048
 from mmc_sim.chips.mpu6050 import Mpu6050
-from mmc_sim.pulses import OneShot, Pwm
+from mmc_sim.chips.rmt import OutputPin, Rmt
 
 TABLE = ((0x10, 0x00, 0xFF), (0x11, 0xA0, 0x0F), (0x12, 0x42, 0x00))
 
@@ -266,28 +266,60 @@ def test_standby_ends_whatever_the_drv2605l_plays() -> None:
     assert chip.drive_pct == 100  # for ever
 
 
-def test_a_one_shot_fires_once() -> None:
+def test_the_rmt_ends_by_itself_and_refuses_what_would_not() -> None:
     time = Time()
-    timer = OneShot(time)
-    fired: list[OneShot] = []
-    timer.init(mode=timer.ONE_SHOT, period=5, callback=fired.append)
-    for _ in range(10):
-        timer.fire_due()
-        time.sleep_ms(1)
-    assert fired == [timer]
-    timer.init(mode=timer.ONE_SHOT, period=5, callback=fired.append)
-    timer.deinit()
-    time.sleep_ms(10)
-    timer.fire_due()
-    assert len(fired) == 1
+    pin = OutputPin(time, 25)
+    with pytest.raises(BusMisuse, match="pin 25 floats"):
+        _ = pin.duty_pct
+    rmt = Rmt(0, pin=pin, clock_div=80, tx_carrier=(20000, 33, 1))
+    assert pin.duty_pct == 0 and rmt.wait_done()
+    rmt.write_pulses(30000, (1, 1, 1))
+    time.sleep_us(89_999)
+    assert pin.duty_pct == 33 and not rmt.wait_done()
+    with pytest.raises(BusMisuse, match="would wait"):
+        rmt.write_pulses(1, (1,))
+    time.sleep_us(1)
+    assert pin.duty_pct == 0 and rmt.wait_done()
+    for duration, data in ((0, (1,)), (32768, (1,)), (1, ()), (1, (1, 0)), (1, (1,) * 96)):
+        with pytest.raises(BusMisuse):
+            rmt.write_pulses(duration, data)
+    rmt.write_pulses(1, (1,) * 95)  # with the end mark 48 symbols
+    pin.init(pin.OUT, value=0)
+    assert pin.duty_pct == 0
+    rmt.deinit()
+    for call in (rmt.wait_done, rmt.deinit, lambda: rmt.write_pulses(1, (1,))):
+        with pytest.raises(OSError):
+            call()
+    for options in (
+        {"number": 8},
+        {"clock_div": 0},
+        {"clock_div": 256},
+        {"tx_carrier": (20000, 0, 1)},
+        {"tx_carrier": (20000, 100, 1)},
+        {"tx_carrier": (1000, 50, 1)},  # beyond the counters
+        {"tx_carrier": (20000, 50, 0)},
+    ):
+        with pytest.raises(BusMisuse):
+            Rmt(**{"number": 0, "pin": pin, "clock_div": 255, **options})
     with pytest.raises(BusMisuse):
-        timer.init(mode=1, period=5, callback=fired.append)
+        pin.init(1, value=0)
 
 
-@pytest.mark.parametrize("duty", [-1, 65536])
-def test_a_pwm_has_16_bits(duty: int) -> None:
-    with pytest.raises(BusMisuse):
-        Pwm().duty_u16(duty)
+def test_the_drv2605l_is_deaf_and_still_while_its_pin_is_low() -> None:
+    time = Time()
+    pin = OutputPin(time)
+    pin.init(pin.OUT, value=1)
+    chip = Drv2605l(time, "erm", enable=pin)
+    chip.write(0x02, b"\x7f")
+    chip.write(0x01, b"\x05")
+    assert chip.drive_pct == 100
+    pin.init(pin.OUT, value=0)
+    assert chip.drive_pct == 0
+    for misuse in (lambda: chip.write(0x02, b"\0"), lambda: chip.read_into(0x00, bytearray(1))):
+        with pytest.raises(BusMisuse, match="EN is low"):
+            misuse()
+    pin.init(pin.OUT, value=1)
+    assert chip.drive_pct == 100  # the registers stay
 
 
 def test_the_max17048_is_read_in_words() -> None:

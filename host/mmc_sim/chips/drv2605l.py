@@ -1,6 +1,6 @@
 """DRV2605L with a motor, register by register: standby, real-time playback, effects, auto-calibration.
 
-In:    time in microseconds; the motor: "erm", "lra", or "none" for a broken lead
+In:    time in microseconds; the motor: "erm", "lra", or "none" for a broken lead; the pin EN, which stops it when low
 Out:   what I2C reads; `drive_pct`: how hard the motor is driven now
 State: registers; since when it plays, calibrates or resets
 Cost:  reads allocate nothing
@@ -37,9 +37,11 @@ _TABLE = (
 class Drv2605l(Registers):
     """The chip. `identity` is in the status; 7 is the DRV2605L, 3 the DRV2605."""
 
-    def __init__(self, time, motor="erm", identity=7):
+    def __init__(self, time, motor="erm", identity=7, enable=None):
+        """enable: the pin EN, with `duty_pct`; None: it is wired high."""
         Registers.__init__(self, _TABLE)
         self._time = time
+        self._enable = enable
         self._motor = motor
         self._identity = identity
         self.values[STATUS] = identity << 5
@@ -51,12 +53,31 @@ class Drv2605l(Registers):
     def drive_pct(self):
         """How hard the motor is driven now, in percent of its rated voltage."""
         mode = self.values[MODE]
+        if not self._is_enabled():
+            return 0
         if mode == 5:
             value = self.values[RTP_INPUT]
             if value > 127:
                 raise BusMisuse("driven backwards")
             return value * 100 // 127
         return 100 if mode in (0, 7) and self._is_going() else 0
+
+    def _is_enabled(self):
+        return self._enable is None or self._enable.duty_pct == 100
+
+    def read_into(self, register, buffer):
+        """One read transfer."""
+        self._hear()
+        Registers.read_into(self, register, buffer)
+
+    def write(self, register, data):
+        """One write transfer."""
+        self._hear()
+        Registers.write(self, register, data)
+
+    def _hear(self):
+        if not self._is_enabled():
+            raise BusMisuse("EN is low: it answers, and neither reads nor writes")
 
     def wrote(self, register):
         """Reset, start, and what the data sheet rules out."""

@@ -1,0 +1,46 @@
+"""ESP32-S3 with 16 MB: ADS1292R, LSM6DSO, DRV2605L with an LRA, MAX17048, a button."""
+
+import select
+import sys
+
+import esp32
+import machine
+import micropython
+from machine import I2C, SPI, Counter, Pin
+
+import board_facts
+from mmc_drivers.ads1292r import EDGES, Ads1292r
+from mmc_drivers.drv2605l import Drv2605l
+from mmc_drivers.esp32 import Board
+from mmc_drivers.lsm6ds import Lsm6ds
+from mmc_drivers.max17048 import Max17048
+from mmc_drivers.missing import NoFrontEnd, NoImu, NoMotor
+from mmc_drivers.power import Power
+from mmc_drivers.rmt import DIVIDER, Pulse
+
+_RESET_STATE = 0x60008038
+_RATED, _CLAMP, _RESONANCE_HZ = 0x4B, 0x89, 175  # an LRA of 1.8 V effective, 3.0 V peak
+
+
+def open_board():
+    """The board's roles."""
+    modules = (machine, esp32, micropython, sys, select)
+    board = Board(board_facts, modules, Pin(4, Pin.IN, Pin.PULL_UP), 0, _RESET_STATE)
+    i2c = I2C(0, sda=Pin(8), scl=Pin(18), freq=400000)
+    enable = Pin(5, Pin.OUT, value=0)
+    pulse = Pulse(enable, lambda carrier: esp32.RMT(0, pin=enable, clock_div=DIVIDER, tx_carrier=carrier))
+    motor = Drv2605l(i2c, pulse)
+    board.motor = board.begun("motor", motor, lambda: motor.begin(_RATED, _CLAMP, _RESONANCE_HZ), NoMotor())
+    imu = Lsm6ds(i2c)
+    board.imu = board.begun("imu", imu, lambda: imu.begin(104, 8, 500), NoImu())
+    usb = Pin(6, Pin.IN, Pin.PULL_DOWN)
+    gauge = Max17048(i2c)
+    board.power = board.begun("power", Power(gauge, usb), gauge.begin, Power(None, usb))
+    spi = SPI(1, baudrate=1000000, polarity=0, phase=1, sck=Pin(12), mosi=Pin(11), miso=Pin(13))
+    drdy = Pin(9, Pin.IN, Pin.PULL_UP)
+    count_edges = Counter(0, src=drdy, edge=Counter.FALLING, max=EDGES - 1).value
+    emg = Ads1292r(
+        spi, Pin(10, Pin.OUT, value=1), drdy, count_edges, board_facts.EMG_RATE_HZ, 6, 3, board_facts.EMG_RING_SAMPLES
+    )
+    board.emg = board.begun("emg", emg, emg.begin, NoFrontEnd())
+    return board

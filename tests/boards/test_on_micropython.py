@@ -1,0 +1,156 @@
+"""Every board.py on 32-bit MicroPython: opened on the bench, with the app on it, and what it takes of the heap."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from boards import test_boards
+from mmc_host import firmware, mpy
+
+OPEN = """
+import sys
+import bench
+stand = bench.Bench({chip!r}, {blocks}, bench.RIGS[{name!r}], {missing!r})
+for name in ("machine", "esp32", "micropython"):
+    sys.modules[name] = stand.port
+import board
+wearable = stand.open(board)
+print("missing", [role for role, _ in wearable.missing])
+"""
+
+APP = """
+from mmc_device.app import App
+from mmc_device.clock import Monotonic
+app = App(wearable)
+monotonic = Monotonic(wearable.clock.ticks_ms())
+for _ in range(300):
+    app.tick(monotonic.now_ms(wearable.clock.ticks_ms()))
+    wearable.watchdog.feed()
+    wearable.clock.sleep_ms(10)
+print("app", app.activity, app.sampler.samples, app.sampler.lost_samples)
+"""
+
+# Parts of the chip that take no heap there, and say yes to everything; nothing is begun.
+HEAP = """
+import gc
+import sys
+class Nothing:
+    def __call__(self, *arguments, **named):
+        return self
+    def __getattr__(self, name):
+        return self
+    def __getitem__(self, index):
+        return 1 if isinstance(index, int) else b"abc"
+import mmc_core.compat
+for name in ("machine", "esp32"):
+    sys.modules[name] = Nothing()
+for name in ("micropython", "struct", "array", "time", "os", "select"):
+    __import__(name)
+def used():
+    gc.collect()
+    return gc.mem_alloc()
+start = used()
+import mmc_drivers.esp32
+mmc_drivers.esp32.Board.begun = lambda self, role, part, begin, otherwise: part
+import board
+code = used()
+wearable = board.open_board()
+print("heap", code - start, used() - code)
+"""
+
+
+def run(micropython: Path, tree: Path, program: str) -> str:
+    (tree / "probe.py").write_text(program)
+    done = subprocess.run(
+        [micropython, "-X", "heapsize=4m", "probe.py"],
+        cwd=tree,
+        env={**os.environ, "MICROPYPATH": "."},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr + done.stdout
+    return done.stdout
+
+
+@pytest.fixture
+def tree(name: str, root: Path, tmp_path: Path) -> Path:
+    """Firmware, drivers, models, the bench, and the board's own files."""
+    made = firmware.stage(tmp_path / "tree")
+    shutil.copytree(root / "firmware/mmc_drivers", made / "mmc_drivers", ignore=shutil.ignore_patterns("__pycache__"))
+    for file in ("board.py", "board_facts.py"):
+        shutil.copy(root / "boards" / name / file, made / file)
+    shutil.copy(root / "tests/boards/bench.py", made / "bench.py")
+    return made
+
+
+def program(name: str, toml: dict[str, Any], missing: tuple[str, ...]) -> str:
+    return OPEN.format(name=name, chip=toml["chip"], blocks=16, missing=missing)
+
+
+def test_it_opens(name: str, toml: dict[str, Any], tree: Path, mpy32: Path) -> None:
+    assert run(mpy32, tree, program(name, toml, ())) == "missing []\n"
+    every = run(mpy32, tree, program(name, toml, ("emg", "imu", "motor", "power")))
+    assert "'imu'" in every and ("'emg'" in every) == (name != "devkit_myoware")
+
+
+@pytest.mark.parametrize("missing", [(), ("emg", "imu", "motor", "power")], ids=["whole", "bare"])
+def test_the_app_runs_on_it(
+    name: str, root: Path, toml: dict[str, Any], tree: Path, mpy32: Path, missing: tuple[str, ...], request: Any
+) -> None:
+    if "board.power" not in (root / "firmware/mmc_device/app.py").read_text():
+        request.applymarker(pytest.mark.xfail(strict=True, reason="the app takes the role `battery` still"))
+    told = run(mpy32, tree, program(name, toml, missing) + APP)
+    found = re.search(r"^app (\d) (\d+) (\d+)$", told, re.M)
+    assert found, told
+    activity, samples, lost = (int(number) for number in found.groups())
+    assert activity <= 1 and lost == 0
+    assert samples == 0 if "'emg'" in told else samples > 2900
+
+
+def test_it_opens_as_it_is_flashed(name: str, root: Path, toml: dict[str, Any], tmp_path: Path, mpy32: Path) -> None:
+    """Compiled, with short names and folded constants."""
+    sources = {path.stem: path.read_text("utf-8") for path in (root / "boards" / name).glob("*.py")}
+    for package in ("mmc_core", "mmc_device", "mmc_drivers"):
+        sources |= mpy.read_package(root / "firmware", package)
+    bench = (root / "tests/boards/bench.py").read_text("utf-8")
+    opens = program(name, toml, ()) + "print(wearable.facts.DEVICE_ID)\n"
+    mpy.compile_tree(tmp_path, sources, "x86", bench + opens)
+    (tmp_path / "bench.py").write_text(bench)
+    shutil.copytree(root / "host/mmc_sim", tmp_path / "mmc_sim", ignore=shutil.ignore_patterns("__pycache__"))
+    assert run(mpy32, tmp_path, opens) == f"missing []\n{toml['device_id']}-0b00ee\n"
+
+
+def test_what_it_takes_of_the_heap_is_what_the_readme_says(
+    name: str, root: Path, tmp_path: Path, mpy32: Path, capsys: Any
+) -> None:
+    sources = {
+        **mpy.read_package(root / "firmware", "mmc_core"),
+        **mpy.read_package(root / "firmware", "mmc_drivers"),
+        **{path.stem: path.read_text("utf-8") for path in (root / "boards" / name).glob("*.py")},
+    }
+    named = (
+        "\n# named, so kept: "
+        + " ".join(verb for verbs in test_boards.ROLES.values() for verb in verbs)
+        + " expired restart"
+    )
+    called = mpy.compile_tree(tmp_path / "tree", sources, "x86", HEAP + named)
+    text = HEAP
+    for module in ("mmc_core.compat", "mmc_drivers.esp32"):
+        text = text.replace(module, called[module])
+    found = re.search(r"^heap (\d+) (\d+)$", run(mpy32, tmp_path / "tree", text), re.M)
+    assert found
+    code, parts = (int(number) for number in found.groups())
+    with capsys.disabled():
+        print(f"\n{name}: {code} bytes of code and facts, {parts} of parts")
+    told = re.search(rf"^\| {name} \| ([\d.]+) KiB \| ([\d.]+) KiB", (root / "README.md").read_text("utf-8"), re.M)
+    assert told
+    assert code / 1024 == pytest.approx(float(told[1]), rel=0.1)
+    assert parts / 1024 == pytest.approx(float(told[2]), rel=0.1)
