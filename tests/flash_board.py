@@ -42,10 +42,16 @@ class Partition:
     def __init__(self, raw):
         self.kind, subtype, offset, size, label = struct.unpack("<BBII16s", raw[2:28])
         self.facts = self.kind, subtype, offset, size, label.rstrip(bytes(1)).decode(), False
+        self.flash = Flash(offset, size // 4096)
+        self.readblocks, self.writeblocks = self.flash.readblocks, self.flash.writeblocks
     def info(self):
         return self.facts
-    def find(kind):
-        return [one for one in Partition.all if one.kind == kind]
+    def ioctl(self, operation, argument):
+        if operation == 6:
+            self.flash.writeblocks(argument, bytes([255]) * 4096)
+        return self.flash.ioctl(operation, argument)
+    def find(kind, label=None):
+        return [one for one in Partition.all if one.kind == kind and label in (None, one.facts[4])]
 class Pin:
     IN, PULL_UP, PULL_DOWN = 0, 2, 1
     def __init__(self, number, mode, pull):
@@ -53,12 +59,24 @@ class Pin:
     def value(self):
         held = self.number in HELD
         return int(held) if self.pull == 1 else int(not held)
+    __call__ = value
+class WDT:
+    def __init__(self, timeout):
+        pass
+    def feed(self):
+        pass
 class machine:
-    Pin = Pin
+    Pin, WDT = Pin, WDT
+    mem32 = {0x3FF48034: 1}
+    UART = lambda number, rate: None
+    lightsleep = time.sleep_ms
+    reset_cause = lambda: 1
+    unique_id = lambda: bytes(6)
     def reset():
         os.system("kill -9 $PPID")  # whatever runs, also within main.py
 class esp32:
     Partition = Partition
+    wake_on_ext0 = lambda pin, level: None
 def dead(why):
     print(why)
     while True:
