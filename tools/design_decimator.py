@@ -2,8 +2,8 @@
 """Design the filters that bring the I2S ADC's 10 kHz down to 1 kHz, round them to integers, and say what is left.
 
 In:     the parameters below; nothing else, so that any machine and any library version make the same numbers
-Out:    two lines of `firmware/mmc_drivers/i2s_adc.py` (`--check`: compare them only; `--report`: print the table of
-        tests/hardware/README.md's neighbour, the driver's docstring)
+Out:    two lines of `firmware/mmc_drivers/i2s_adc.py` (`--check`: compare them only; `--report`: print what the driver
+        promises)
 Source: first stage, by 5: a sinc under Kaiser's window (Oppenheim and Schafer, Discrete-Time Signal Processing, 7.5).
         Second stage, by 2: the elliptic half-band of two chains of all-passes, in closed form (Valenzuela and
         Constantinides, Digital signal processing schemes for efficient interpolation and decimation, IEE Proc. G 130,

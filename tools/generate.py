@@ -16,8 +16,8 @@ TOOLS = Path(__file__).resolve().parent
 
 # In the order in which they depend on each other: board facts and filters go into the core, the documents describe it.
 GENERATORS = (
-    "design_filters.py", "make_kernel.py", "make_board_facts.py", "make_format_doc.py", "make_button_doc.py",
-    "make_vectors.py",
+    "design_filters.py", "design_decimator.py", "make_kernel.py", "make_board_facts.py", "make_format_doc.py",
+    "make_button_doc.py", "make_vectors.py",
 )  # fmt: skip
 
 

@@ -2,7 +2,7 @@
 """Measure the firmware's heap on 32-bit MicroPython with the heap of an ESP32: bytes per module, steady state, drift.
 
 In:     the firmware compiled to .mpy, heap_budget.toml beside this file, the simulated body of the scenario `holds`
-Out:    a table per module; `--check` exits 1 when a budget is exceeded
+Out:    a table per module, and one per driver outside of the app's sums; `--check` exits 1 when a budget is exceeded
 Others: `--minutes N` of session at most speed for the drift (default 2); `--json FILE` writes the figures
 """
 
@@ -49,6 +49,22 @@ IN_A_SESSION = tuple(
     "mmc_core.coach.team mmc_core.coach.plan mmc_core.cue mmc_core.pipeline".split()
 )
 
+# A board takes one front end, one IMU, one motor, maybe a gauge: how they are made, ring and buffers included.
+DRIVERS = {
+    "ads1292r": "Ads1292r(None, None, None, zero, 1000, 6, 3)",
+    "esp32_adc": "Esp32Adc(((32, None), (33, None)), None, None)",
+    "i2s_adc": "I2sAdc(None, None, None, None, None)",
+    "lsm6ds": "Lsm6ds(None)",
+    "mpu6050": "Mpu6050(None)",
+    "drv2605l": "Drv2605l(None, None)",
+    "erm": "Erm(None)",
+    "rmt": "(Pulse,)",  # the class: making one switches a pin
+    "esp32": "(Board,)",  # likewise
+    "max17048": "Max17048(None)",
+    "power": "Power(None, None)",
+    "missing": "(NoFrontEnd(), NoImu(), NoMotor())",
+}
+
 _USED = """
 import gc
 import micropython
@@ -71,6 +87,20 @@ for name, place in {modules!r}:
     print("module", name, used() - before)
 micropython.qstr_info()
 print("code", used() - start)
+"""
+)
+
+_DRIVER_PROBE = (
+    _USED
+    + """
+import mmc_core.compat
+def zero():
+    return 0
+before = used()
+from mmc_drivers.{name} import *
+code = used()
+part = {made}
+print("driver", code - before, used() - code)
 """
 )
 
@@ -184,6 +214,24 @@ def measure(micropython: Path, minutes: int) -> Figures:
     }
 
 
+def measure_drivers(micropython: Path) -> dict[str, tuple[int, int]]:
+    """Bytes of each driver's code, names included, and of what it makes."""
+    sources = {"mmc_core.compat": (ROOT / "firmware/mmc_core/compat.py").read_text("utf-8")}
+    sources["mmc_core.__init__"] = ""
+    found: dict[str, tuple[int, int]] = {}
+    for name, made in DRIVERS.items():
+        with tempfile.TemporaryDirectory() as folder:
+            tree = Path(folder, "tree")
+            text = (ROOT / "firmware/mmc_drivers" / f"{name}.py").read_text("utf-8")
+            probe = _DRIVER_PROBE.format(name=name, made=made)
+            verbs = "".join(f"part.{verb}\n" for verb in re.findall(r"def ([a-z]\w*)\(self", text))
+            modules = {**sources, "mmc_drivers.__init__": "", f"mmc_drivers.{name}": text}
+            mpy.compile_tree(tree, modules, "x86", probe + verbs)  # the app calls them all
+            code, part = re.findall(r"^driver (\d+) (\d+)$", _run(micropython, tree, Path(folder), probe), re.M)[0]
+        found[name] = int(code), int(part)
+    return found
+
+
 def main() -> int:
     """Measure, print, and compare with the budget."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -196,6 +244,7 @@ def main() -> int:
         print(f"heap: not measured: {reason}")
         return 1 if os.environ.get("CI") == "true" else 0
     found = measure(micropython, arguments.minutes)
+    drivers = measure_drivers(micropython)
     budget = tomllib.loads(BUDGET.read_text())
     print(f"{'bytes of heap, 32-bit, .mpy':32} {'used':>7} {'budget':>7}")
     rows = {**found["modules"], "names": found["names"], "code": found["code"], "desk": found["desk"]}
@@ -210,6 +259,12 @@ def main() -> int:
     print(f"{'largest free block, at least':32} {found['largest_free']:7} {limits['largest_free']:7}")
     if found["largest_free"] < limits["largest_free"]:
         over.append("largest_free")
+    print(f"{'bytes of heap of each driver':32} {'used':>7} {'budget':>7}   code + object and buffers")
+    for name, (code, part) in drivers.items():
+        limit = budget["drivers"].get(name, 0)
+        over += [f"driver {name}"] * (code + part > limit)
+        print(f"{name:32} {code + part:7} {limit:7}   {code} + {part}{'  OVER' if code + part > limit else ''}")
+    found["drivers"] = drivers
     if arguments.json:
         arguments.json.parent.mkdir(parents=True, exist_ok=True)
         arguments.json.write_text(json.dumps(found, indent=1))

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Count what the kernel costs on the device, instruction by instruction, and compare its output with CPython's.
 
-In:     the kernel's viper functions, compiled by mpy-cross for the ESP32 (xtensawin) and the ESP32-C3 (rv32imc);
-        instruction_budget.toml beside this file
+In:     the kernel's viper functions, the packer's of raw EMG and the decimation of the I2S ADC, compiled by mpy-cross
+        for the ESP32 (xtensawin) and the ESP32-C3 (rv32imc); instruction_budget.toml beside this file
 Out:    a table; `--check` exits 1 when a budget is exceeded or a single bit differs; `--json FILE` writes the figures
 
 Counts have no noise: they are the same on every machine. What the runtime does within a call (converting arguments,
@@ -23,9 +23,13 @@ import numpy as np
 from devicecode import Architecture, Counts, Machine, compile_viper
 
 from mmc_core.kernel import Kernel
+from mmc_core.rice import Packer
+from mmc_core.sample import BLOCK_SAMPLES
+from mmc_drivers import i2s_adc
 
 ROOT = Path(__file__).resolve().parent.parent
 CORE = ROOT / "firmware" / "mmc_core"
+DRIVERS = ROOT / "firmware" / "mmc_drivers"
 BUDGET = Path(__file__).with_name("instruction_budget.toml")
 CHANNELS = 4
 RAIL = 16383
@@ -121,14 +125,67 @@ def count(architecture: Architecture) -> Figures:
         found[name] = row
     found["code_bytes"] = {
         f"{module}.py": len(compile_viper(CORE / f"{module}.py", architecture)[0])
-        for module in ("chain", "features", "onset")
-    }
+        for module in ("chain", "features", "onset", "rice")
+    } | {"i2s_adc.py": len(compile_viper(DRIVERS / "i2s_adc.py", architecture)[0])}
     return found
+
+
+def pack_instructions(architecture: Architecture, amplitude: float) -> float:
+    """Instructions of the packer per sample and channel: four channels of noise of this size, in counts."""
+    (code,) = compile_viper(CORE / "rice.py", architecture)
+    machine, packer = Machine(code, architecture), Packer(4)
+    counted, at = [], 0
+    for number, block in enumerate(blocks(BLOCK_SAMPLES, 40, 3)):
+        data = array("h", [max(-32768, min(round(sample * amplitude / 400), 32767)) for sample in block])
+        before, room = list(packer._words), bytearray(packer.out)  # pyright: ignore[reportPrivateUsage]
+        ran = machine.call([at, 4 if at == 0 else 0, packer._words, data, array("h", [0] * 6), packer.out])  # pyright: ignore[reportPrivateUsage]
+        after = list(packer._words), bytes(packer.out)  # pyright: ignore[reportPrivateUsage]
+        packer._words[:], packer.out[:] = array("I", before), room  # pyright: ignore[reportPrivateUsage]
+        packer._at, packer.blocks = at, int(at > 0)  # pyright: ignore[reportPrivateUsage]
+        is_full = packer.add(data, None, False, 0)
+        same = (list(packer._words), bytes(packer.out)) == after  # pyright: ignore[reportPrivateUsage]
+        if not same or ran.result != packer._at:  # pyright: ignore[reportPrivateUsage]
+            raise SystemExit(f"instructions: pack, block {number}: the device's code and CPython differ")
+        at = 0 if is_full else packer._at  # pyright: ignore[reportPrivateUsage]
+        if number % 5 != 3 and number % 11 != 7:  # extremes and silence are compared and not counted
+            counted.append(ran.instructions)
+    return sum(counted) / len(counted) / (4 * BLOCK_SAMPLES)
+
+
+def decimate(architecture: Architecture) -> Figures:
+    """The I2S ADC's filters: a DMA buffer of noise, rails included, gives 25 samples of two channels."""
+    machine = Machine(compile_viper(DRIVERS / "i2s_adc.py", architecture)[0], architecture)
+    rng = np.random.default_rng(4)
+    filters = array("i", (*i2s_adc._TAPS, *i2s_adc._ALLPASSES, *[0] * 16))  # pyright: ignore[reportPrivateUsage]
+    raw, ring = array("H", [0x8000] * 600), array("h", [0] * 128)
+    runs: list[Counts] = []
+    for number in range(8):
+        noise = rng.normal(0, 12000 if number < 6 else 60000, 512).clip(-32768, 32767)
+        raw[88:] = array("H", np.rint(noise).astype("<i2").tobytes())
+        beside = [array(one.typecode, one) for one in (raw, filters, ring)]
+        slot = 25 * number % 64
+        runs.append(machine.call([raw, 88, 588, filters, ring, slot, 64]))
+        i2s_adc._decimate(beside[0], 88, 588, beside[1], beside[2], slot, 64)  # pyright: ignore[reportPrivateUsage]
+        if [raw, filters, ring] != beside:
+            raise SystemExit(f"instructions: I2S ADC, buffer {number}: the device's code and CPython differ")
+    samples = len(runs) * 25 * 2
+    row: Figures = {"sample": sum(one.instructions for one in runs) / samples}
+    if architecture == "xtensawin":
+        row["cpu_pct_2ch_1khz_240mhz_high"] = sum(one.cycles[1] for one in runs) / samples * 2000 / 240e6 * 100
+    return row
 
 
 def measure() -> Figures:
     """All figures, by architecture."""
-    return {name: {**count(name), "differing_blocks": compare(name, 40)} for name in get_args(Architecture)}
+    return {
+        name: {
+            **count(name),
+            "pack": {"sample": pack_instructions(name, 400)},
+            "i2s_adc": decimate(name),
+            "differing_blocks": compare(name, 40),
+        }
+        for name in get_args(Architecture)
+    }
 
 
 def main() -> int:

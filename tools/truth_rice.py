@@ -26,8 +26,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from devicecode import Machine, compile_viper
-from instructions import blocks
+from instructions import pack_instructions
 from numpy.typing import NDArray
 from truth_kernel import counts_of, load, scale_uv_of
 
@@ -39,7 +38,6 @@ from mmc_host.unpacking import unpack
 
 Counts = NDArray[np.int16]
 Figures = dict[str, Any]
-CORE = Path(__file__).resolve().parent.parent / "firmware" / "mmc_core"
 FRAME_SAMPLES = 4096  # of FLAC at this level
 COLUMNS = ("records", "pages", "stream", "zlib", "zlib_4k", "flac", "flac_fixed")
 
@@ -127,28 +125,6 @@ def judge(path: Path) -> Figures:
     }
 
 
-def instructions_per_sample(amplitude: float) -> float:
-    """Instructions of `pack` per sample and channel on the ESP32: four channels of noise of this size, in counts."""
-    (code,) = compile_viper(CORE / "rice.py", "xtensawin")
-    machine, packer = Machine(code, "xtensawin"), Packer(4)
-    counted, at = [], 0
-    for number, block in enumerate(blocks(BLOCK_SAMPLES, 40, 3)):
-        data = array("h", [max(-32768, min(round(sample * amplitude / 400), 32767)) for sample in block])
-        before, room = list(packer._words), bytearray(packer.out)  # pyright: ignore[reportPrivateUsage]
-        ran = machine.call([at, 4 if at == 0 else 0, packer._words, data, array("h", [0] * 6), packer.out])  # pyright: ignore[reportPrivateUsage]
-        after = list(packer._words), bytes(packer.out)  # pyright: ignore[reportPrivateUsage]
-        packer._words[:], packer.out[:] = array("I", before), room  # pyright: ignore[reportPrivateUsage]
-        packer._at, packer.blocks = at, int(at > 0)  # pyright: ignore[reportPrivateUsage]
-        is_full = packer.add(data, None, False, 0)
-        same = (list(packer._words), bytes(packer.out)) == after  # pyright: ignore[reportPrivateUsage]
-        if not same or ran.result != packer._at:  # pyright: ignore[reportPrivateUsage]
-            raise SystemExit(f"truth_rice: block {number}: the device's code and CPython differ")
-        at = 0 if is_full else packer._at  # pyright: ignore[reportPrivateUsage]
-        if number % 5 != 3 and number % 11 != 7:  # extremes and silence are compared and not counted
-            counted.append(ran.instructions)
-    return sum(counted) / len(counted) / (4 * BLOCK_SAMPLES)
-
-
 def judge_all(data: Path) -> dict[str, Figures]:
     """Figures of every recording that has EMG, by name."""
     paths = sorted(data.glob("*.npz"))
@@ -163,7 +139,8 @@ def main() -> int:
     parser.add_argument("--data", type=Path, default=os.environ.get("MMC_DATA") or None, help="folder of recordings")
     arguments = parser.parse_args()
     for amplitude in (16, 400, 6000):
-        print(f"pack, noise of {amplitude:4} counts: {instructions_per_sample(amplitude):.0f} instructions per sample")
+        each = pack_instructions("xtensawin", amplitude)
+        print(f"pack, noise of {amplitude:4} counts: {each:.0f} instructions per sample")
     if not arguments.data:
         print("truth_rice: ratios skipped: no recordings; name their folder with --data DIR or MMC_DATA")
         return 0

@@ -121,6 +121,7 @@ class Board:
         facts.DEVICE_ID += "-{:02x}{:02x}{:02x}".format(*machine.unique_id()[-3:])
         self.facts = facts
         self.missing = ()
+        self.micropython = ".".join([str(number) for number in sys.implementation.version[:3]])
         self.console = Console(sys, select, machine.UART)
         self.clock = Clock(machine.lightsleep)
         self.button = Button(button, pressed)

@@ -177,12 +177,19 @@ class I2S:
         return bench.front_end(port, sck, ws, sd, **options)
 
 
+class Implementation:
+    """`sys.implementation`."""
+
+    version = (1, 29, 0, "")
+
+
 class Port:
     """Modules `machine`, `esp32`, `micropython`, `sys` and `select` in one."""
 
     Pin, ADC, Timer, Counter, PWM, I2S = Pin, ADC, Timer, Counter, PWM, I2S
     POLLIN = 1
     TYPE_DATA = 1
+    implementation = Implementation
     poll = Poller
 
     def __init__(self):

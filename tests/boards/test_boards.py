@@ -31,7 +31,7 @@ ROLES = {
     "flash": {"readblocks": "block buffer offset", "writeblocks": "block buffer offset", "ioctl": "operation argument"},
     "watchdog": {"feed": ""},
 }
-DATA = {"folder", "reset_cause", "facts", "missing"}
+DATA = {"folder", "reset_cause", "facts", "missing", "micropython"}
 EXPECTED_WORDS = {
     ("devkit_i2s", "emg"): "I2S ADC port 0: not opened: is there memory for 8 DMA buffers?",
     ("devkit_i2s", "imu"): "LSM6DS 0x6A register 0x0F: not read",
@@ -85,7 +85,7 @@ def test_roles_are_those_of_every_board(opened: Open) -> None:
             assert " ".join(found) == parameters, (role, verb)
     assert {name for name in dir(board) if not name.startswith("_")} == {*ROLES, *DATA, "begun", "restart"}
     assert list(inspect.signature(board.restart).parameters) == ["maintenance"]
-    assert (board.folder, board.reset_cause) == ("/config", 1)
+    assert (board.folder, board.reset_cause, board.micropython) == ("/config", 1, "1.29.0")
 
 
 @pytest.mark.parametrize("missing", ["emg", "imu", "motor", "power"])

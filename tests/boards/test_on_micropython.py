@@ -102,12 +102,12 @@ def test_it_opens(name: str, toml: dict[str, Any], tree: Path, mpy32: Path) -> N
 
 
 @pytest.mark.parametrize("missing", [(), ("emg", "imu", "motor", "power")], ids=["whole", "bare"])
-def test_the_app_runs_on_it(
-    name: str, root: Path, toml: dict[str, Any], tree: Path, mpy32: Path, missing: tuple[str, ...], request: Any
-) -> None:
+def expect_role_power(root: Path, request: Any) -> None:
     if "board.power" not in (root / "firmware/mmc_device/app.py").read_text():
         request.applymarker(pytest.mark.xfail(strict=True, reason="the app takes the role `battery` still"))
-    told = run(mpy32, tree, program(name, toml, missing) + APP)
+
+
+def check_app(told: str) -> None:
     found = re.search(r"^app (\d) (\d+) (\d+)$", told, re.M)
     assert found, told
     activity, samples, lost = (int(number) for number in found.groups())
@@ -115,17 +115,31 @@ def test_the_app_runs_on_it(
     assert samples == 0 if "'emg'" in told else samples > 2900
 
 
-def test_it_opens_as_it_is_flashed(name: str, root: Path, toml: dict[str, Any], tmp_path: Path, mpy32: Path) -> None:
+@pytest.mark.parametrize("missing", [(), ("emg", "imu", "motor", "power")], ids=["whole", "bare"])
+def test_the_app_runs_on_it(
+    name: str, root: Path, toml: dict[str, Any], tree: Path, mpy32: Path, missing: tuple[str, ...], request: Any
+) -> None:
+    expect_role_power(root, request)
+    check_app(run(mpy32, tree, program(name, toml, missing) + APP))
+
+
+def test_the_app_runs_on_it_as_it_is_flashed(
+    name: str, root: Path, toml: dict[str, Any], tmp_path: Path, mpy32: Path, request: Any
+) -> None:
     """Compiled, with short names and folded constants."""
+    expect_role_power(root, request)
     sources = {path.stem: path.read_text("utf-8") for path in (root / "boards" / name).glob("*.py")}
     for package in ("mmc_core", "mmc_device", "mmc_drivers"):
         sources |= mpy.read_package(root / "firmware", package)
     bench = (root / "tests/boards/bench.py").read_text("utf-8")
-    opens = program(name, toml, ()) + "print(wearable.facts.DEVICE_ID)\n"
-    mpy.compile_tree(tmp_path, sources, "x86", bench + opens)
+    opens = program(name, toml, ()) + "print(wearable.facts.DEVICE_ID)\n" + APP
+    called = mpy.compile_tree(tmp_path, sources, "x86", bench + opens)
     (tmp_path / "bench.py").write_text(bench)
     shutil.copytree(root / "host/mmc_sim", tmp_path / "mmc_sim", ignore=shutil.ignore_patterns("__pycache__"))
-    assert run(mpy32, tmp_path, opens) == f"missing []\n{toml['device_id']}-0b00ee\n"
+    told = run(mpy32, tmp_path, opens)
+    assert called["mmc_drivers.power"] != "mmc_drivers.power"
+    assert told.startswith(f"missing []\n{toml['device_id']}-0b00ee\n")
+    check_app(told)
 
 
 def test_what_it_takes_of_the_heap_is_what_the_readme_says(

@@ -58,11 +58,18 @@ class Partition:
         return [Partition(label)] if label in cls.there else []
 
 
+class Implementation:
+    """`sys.implementation`."""
+
+    version = (1, 29, 0, "")
+
+
 class Machine:
     """Modules `machine`, `esp32`, `micropython`, `sys` and `select` in one."""
 
     POLLIN = 1
     Partition = Partition
+    implementation = Implementation
 
     def __init__(self, cause=1, state=1):
         self.told = []
@@ -189,7 +196,7 @@ def starts(driver):
         board, _ = build(driver, cause=cause, state=state)
         same((cause, state, board.reset_cause), (cause, state, told))
     same((board.flash.label, board.folder, board.missing), ("journal", "/config", ()))
-    same(board.facts.DEVICE_ID, "dev-0ab0ff")
+    same((board.facts.DEVICE_ID, board.micropython), ("dev-0ab0ff", "1.29.0"))
     Partition.there = ("vfs",)
     fails(lambda: build(driver), 19, "journal")
     Partition.there = ("vfs", "journal")

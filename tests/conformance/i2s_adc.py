@@ -80,7 +80,7 @@ class Decimator:
 
 def begins(driver):
     """Clocks and port as they have to be; what is given back at the end; each failure says what it is."""
-    emg, bus, time, clock = build(driver)
+    emg, bus, _, clock = build(driver)
     emg.begin()
     same(bus.opened, [(1, "sck", "ws", "sd", 10000, 16384)])
     same((clock.freq(), clock.is_in_step(10000)), (2560000, True))
@@ -91,15 +91,15 @@ def begins(driver):
     emg.stop()
     same((bus.is_open, clock.freq()), (False, 0))
     emg.stop()
-    emg, bus, time, clock = build(driver)
+    emg, bus, _, clock = build(driver)
     bus.has_memory = False
     fails(emg.begin, -257, "I2S ADC port 1", "8 DMA buffers")
     same((bus.is_open, clock.freq()), (False, 0))
-    emg, bus, time, clock = build(driver)
+    emg, bus, _, clock = build(driver)
     bus.is_dead = True
     fails(emg.begin, 5, "I2S ADC port 1", "no buffer")
     same((bus.is_open, clock.freq()), (False, 0))
-    emg, bus, time, clock = build(driver)
+    emg, bus, _, clock = build(driver)
     clock.freq = lambda: 2559999
     fails(emg.begin, 95, "I2S ADC port 1", "SCKI", "2559999")
     same(bus.opened, [])
@@ -151,7 +151,7 @@ def measures(driver, lock, unlock):
     """Every sample is what the definition makes of its ten, across seams of buffers and of the ring, clock wrapped."""
     block = array("h", [0] * 20)
     for counts in (wave, single, railed):
-        emg, bus, time, _ = build(driver, counts, 0x3FFFFFFF - 150_000)
+        emg, bus, _, _ = build(driver, counts, 0x3FFFFFFF - 150_000)
         emg.begin()
         wanted = [Decimator(), Decimator()]
         number = BEHIND
@@ -173,7 +173,7 @@ def measures(driver, lock, unlock):
 
 def rests(driver):
     """After the most violent input, silence is silence: nothing hums on."""
-    emg, bus, time, _ = build(driver, lambda number, channel: 0 if number > 1500 else wave(number, channel))
+    emg, bus, _, _ = build(driver, lambda number, channel: 0 if number > 1500 else wave(number, channel))
     emg.begin()
     block = array("h", [0] * 20)
     last = []
@@ -246,7 +246,7 @@ def loses(driver, lock, unlock):
 
 def survives_a_stall_while_it_reads(driver):
     """DMA comes round to the very buffer that is being copied."""
-    emg, bus, time, _ = build(driver, lambda number, channel: number << 8)
+    emg, bus, _, _ = build(driver, lambda number, channel: number << 8)
     emg.begin()
     pauses = [0, 0]
     bus.pauses = lambda: pauses.pop() if pauses else 0

@@ -176,12 +176,11 @@ def test_a_sample_that_comes_while_a_gap_is_told_is_taken(monkeypatch: pytest.Mo
 
 
 def decimate_by_taking_the_last(
-    raw: memoryview, at: int, groups: int, filters: object, ring: array[int], slot: int, slots: int
+    raw: memoryview, first: int, behind: int, filters: object, ring: array[int], slot: int, slots: int
 ) -> None:
     """A stand-in for the filters, which blur what is where: of ten samples the last, as it is."""
     new = memoryview(raw).cast("B").cast("h")
-    for group in range(groups):
-        last = 2 * (at + 10 * group + 9)
+    for last in range(first + 18, behind, 20):
         ring[2 * slot], ring[2 * slot + 1] = new[last], new[last + 1]
         slot = (slot + 1) % slots
     raw[:88] = raw[-88:]

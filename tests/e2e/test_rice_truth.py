@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import instructions
 import numpy as np
 import pytest
 import truth_rice
@@ -23,4 +24,4 @@ def test_every_recording_comes_back_and_is_smaller(data_dir: Path) -> None:
 
 def test_the_devices_code_packs_the_same_bytes() -> None:
     """The tool compares bytes and state, block by block; the cost stays near the kernel's."""
-    assert truth_rice.instructions_per_sample(400) == pytest.approx(398, abs=20)
+    assert instructions.pack_instructions("xtensawin", 400) == pytest.approx(398, abs=20)

@@ -46,7 +46,7 @@ class Pwm:
 
     def is_in_step(self, rate_hz):
         """256 times the rate, exactly?"""
-        return (_APB_HZ << 8) == 256 * rate_hz * (self._divisor << self._bits)
+        return 256 * rate_hz * (self._divisor << self._bits) == (_APB_HZ << 8)
 
 
 class Poll:
