@@ -58,7 +58,7 @@ class Haptic:
     @property
     def expired(self):
         """How often the motor's own limit had to stop it."""
-        return getattr(self._motor, "expired", 0)
+        return self._motor.expired
 
     def configure(self, config):
         """Take over strength and lengths from the settings."""

@@ -25,7 +25,7 @@ _ERASE = const(6)
 
 STATE_CLOSED = const(1)
 STATE_ACKNOWLEDGED = const(2)
-_LOW_SHARE = const(8)  # of all blocks: a quarter of an hour of features, or two minutes of raw
+LOW_SHARE = const(8)  # of all blocks: a quarter of an hour of features, or two minutes of raw
 _DIGEST_PAGES = const(16)  # pages hashed per call of `acknowledge`
 
 
@@ -110,7 +110,7 @@ class Journal(ring.Ring):
     @property
     def is_low(self):
         """So little erased flash is left that the open session should write less."""
-        return self.is_open and self.ready_blocks < self.blocks // _LOW_SHARE
+        return self.is_open and self.ready_blocks < self.blocks // LOW_SHARE
 
     def tick(self):
         """Program the page that waits, if one does."""

@@ -24,7 +24,7 @@ _ENODEV = const(19)
 
 
 class Max17048:
-    """The role `battery`."""
+    """The role `power`."""
 
     def __init__(self, bus, address=_ADDRESS):
         self._bus = bus

@@ -21,6 +21,7 @@ class Motor:
         self._body = body
         self._tell = tell
         self.is_on = False
+        self.expired = 0  # nobody's motor runs too long here
 
     def on(self, strength_pct):
         """Run at a strength in percent."""

@@ -94,7 +94,7 @@ def test_no_number_leaves_31_bits() -> None:
         value, bound, floors = impulse, most, 0.0
         for c in np.array(i2s_adc._ALLPASSES)[parity::2] / 2**14:
             out = signal.lfilter([c, 1], [1, c], value)
-            floors = (floors + 2) * (1 + 2 * c) / 1  # what rounding down can add, amplified at most
+            floors = (floors + 2) * (1 + 2 * c)  # what rounding down can add, amplified at most
             difference = (np.sum(np.abs(value)) + np.sum(np.abs(out))) * most + 2 * floors
             assert difference / 256 * c * 2**14 + 255 * 2**14 / 256 < 2**30
             bound = np.sum(np.abs(out)) * most + floors

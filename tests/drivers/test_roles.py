@@ -7,12 +7,13 @@ from types import SimpleNamespace
 
 import pytest
 from conformance import esp32_adc as adc_rig
+from conformance import i2s_adc as dma_rig
 from conformance import mpu6050 as imu_rig
 
 from mmc_device.sampler import Sampler
 from mmc_drivers import ads1292r, drv2605l, erm, esp32_adc, i2s_adc, lsm6ds, max17048, mpu6050
 from mmc_sim.body import Body, Imu
-from mmc_sim.wearable import Battery, Motor
+from mmc_sim.wearable import Power, Motor
 
 ROLES = {
     "emg": (Body, "begin read_into take_lost lead_off late_us stop"),
@@ -41,7 +42,7 @@ def test_a_driver_has_the_calls_of_its_role(part: type) -> None:
 
 
 def test_the_gauge_has_the_call_of_its_role() -> None:
-    assert inspect.signature(max17048.Max17048.percent) == inspect.signature(Battery.percent)
+    assert inspect.signature(max17048.Max17048.percent) == inspect.signature(Power.percent)
 
 
 def test_the_sampler_takes_a_front_end_and_an_imu_that_are_drivers(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -66,3 +67,29 @@ def test_the_sampler_takes_a_front_end_and_an_imu_that_are_drivers(monkeypatch: 
     timer.run_us(10_000)
     assert sampler.next_block() and sampler.reading is None  # the IMU's time stood still
     assert sampler.t_samples == 260 == time.now_us // 1000
+
+
+def test_the_sampler_rides_out_150_ms_on_dma_and_counts_what_is_longer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(i2s_adc, "time", i2s_adc.time)
+    emg, bus, time, _ = dma_rig.build(i2s_adc, dma_rig.wave)
+    sampler = Sampler(emg, SimpleNamespace(read_into=lambda reading: False), SimpleNamespace(EMG_CHANNELS=2))
+    emg.begin()
+    began_us = time.now_us
+    sampler.restart()
+
+    def run(us: int) -> None:
+        bus.run_us(us)
+        while sampler.next_block() or sampler.take_lost():
+            pass
+
+    for _ in range(20):
+        for _ in range(10):
+            run(10_000)
+        run(150_000)
+    run(10_000)
+    assert sampler.lost_samples == 0 and 0 <= (time.now_us - began_us) // 1000 - sampler.samples < 36
+    run(500_000)
+    for _ in range(10):
+        run(10_000)
+    assert 480 <= sampler.lost_samples <= 545
+    assert 0 <= (time.now_us - began_us) // 1000 - sampler.t_samples < 36
