@@ -346,6 +346,11 @@ def folder(console: Console) -> str:
     return console.run("import os\nprint(os.getcwd())").strip()
 
 
+def make_folder(console: Console, path: str) -> None:
+    """Make a folder unless it is there."""
+    console.run(f"import os\ntry:\n    os.stat({path!r})\nexcept OSError:\n    os.mkdir({path!r})")
+
+
 def script(starts: Sequence[str]) -> str:
     """Return what makes a device tell of these paths, for `parse`; "" is the root, and both app folders."""
     return _LIST.format(folders=FOLDERS, starts=list(starts), active=ACTIVE)

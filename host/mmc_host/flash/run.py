@@ -194,6 +194,7 @@ def _console(board: Board, ways: Ways) -> Device:
 def _update(app: manifest.App, ways: Ways, device: Device) -> None:
     plan.check_room(app, device)
     device_files.carry_out(ways.console, manifest.operations(app, device.files))
+    device_files.make_folder(ways.console, manifest.SETTINGS)
 
 
 def _words(step: Step) -> str:
