@@ -25,6 +25,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import bench_capacity
 import bench_events
 import bench_rice
 import c_kernel
@@ -461,6 +462,7 @@ def main() -> int:
             "block": bench_step(tree, interpreters),
             "workout": bench_workout(tree, Path(mpy32) if mpy32 else mpy64, arguments.minutes),
             "line": bench_line(),
+            "capacity": bench_capacity.measure(),
         }
     found["instructions"] = instructions.measure()
     if mpy32:

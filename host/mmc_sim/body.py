@@ -133,13 +133,6 @@ class Body:
         self._kept = -1
         return lost
 
-    def late_us(self, permille):
-        """The body file's clock samples."""
-        return 0
-
-    def stop(self):
-        """No more converting; the body lives on."""
-
     # Playing
 
     def _enter_step(self, step):

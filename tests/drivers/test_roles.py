@@ -13,7 +13,7 @@ from conformance import mpu6050 as imu_rig
 from mmc_device.sampler import Sampler
 from mmc_drivers import ads1292r, drv2605l, erm, esp32_adc, i2s_adc, lsm6ds, max17048, mpu6050
 from mmc_sim.body import Body, Imu
-from mmc_sim.wearable import Power, Motor
+from mmc_sim.wearable import Motor, Power
 
 ROLES = {
     "emg": (Body, "begin read_into take_lost lead_off late_us stop"),

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import ast
+import inspect
 from pathlib import Path
 
 import pytest
+from boards.test_boards import ROLES
 from simulated import ROOT, Simulated, make_body, noise
 
 BOARDS = sorted(path.parent for path in (ROOT / "boards").glob("*/board.toml"))
@@ -39,16 +41,7 @@ def test_the_simulated_board_has_the_roles_of_the_app_and_no_others(tmp_path: Pa
     wearable = Simulated(make_body([noise(2, [2, 2, 2, 2])], [(0, 0, 1000, 0)]), tmp_path)
     roles = {name for name in dir(wearable.board) if not name.startswith("_")}
     assert roles == roles_that_the_app_takes()
-    for name, verbs in {
-        "emg": ("begin", "read_into", "take_lost", "lead_off", "late_us", "stop"),
-        "imu": ("read_into",),
-        "motor": ("on", "off"),
-        "button": ("is_down",),
-        "power": ("percent", "minutes", "on_usb"),
-        "console": ("read", "write", "set_rate"),
-        "flash": ("readblocks", "writeblocks", "ioctl"),
-        "clock": ("ticks_ms", "sleep_ms", "doze_ms"),
-        "watchdog": ("feed",),
-    }.items():
-        for verb in verbs:
-            assert callable(getattr(getattr(wearable.board, name), verb)), (name, verb)
+    for role, verbs in ROLES.items():
+        for verb, parameters in verbs.items():
+            taken = inspect.signature(getattr(getattr(wearable.board, role), verb)).parameters
+            assert len(taken) == len(parameters.split()), (role, verb)

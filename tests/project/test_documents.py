@@ -217,7 +217,7 @@ def test_keys_of_the_truth_are_described() -> None:
 
 
 def test_keys_of_the_bench_are_made() -> None:
-    tools = ("bench.py", "bench_events.py", "bench_rice.py", "heap.py", "truth_coach.py")
+    tools = ("bench.py", "bench_capacity.py", "bench_events.py", "bench_rice.py", "heap.py", "truth_coach.py")
     code = "".join(text_of(ROOT / "tools" / name) for name in tools)
     keys = {part for key in described_keys("build/bench.json") for part in key.split(".")}
     keys -= {"build/bench", "json", "mmc-host --help", "block_10", "block_64"}  # the last two are put together
