@@ -88,6 +88,8 @@ def _next(tested: "list[Finding]", named: str) -> str:
 
     if any(finding.verdict == selftest.MISSING for finding in tested):
         return f"A part is missing; mend that, then: mmc-host flash BOARD --test{named}"
+    if any(finding.what == selftest.WHOLE for finding in tested):
+        return f"Next: mmc-host doctor{named}"
     return f"Next, with the electrodes on: mmc-host check{named}"
 
 

@@ -19,6 +19,7 @@ from mmc_host.parts import NAMES, WIRING, WITHOUT, cause_of, name_of_role
 OK = "ok"
 LOOK = "worth a look"
 MISSING = "missing"
+WHOLE = "self-test"  # what a finding is about when the test itself failed
 
 # Typed at MicroPython's prompt: the app's names for what it calls are kept by `app.build`.
 SCRIPT = f"""
@@ -89,7 +90,7 @@ def judge(told: str) -> list[Finding]:
     if "motor" not in gone and is_whole:
         found.append(_motor(felt))
     if not is_whole:
-        found.append(Finding("self-test", LOOK, "it ended early", "run it again: mmc-host flash --test"))
+        found.append(Finding(WHOLE, LOOK, "it ended early", "run it again: mmc-host flash --test"))
     return sorted(found, key=lambda finding: _ORDER.get(finding.what.split(" channel")[0], len(_ORDER)))
 
 
