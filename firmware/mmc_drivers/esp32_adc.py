@@ -34,6 +34,11 @@ _EARLY = const(0x20000000)
 _BINS = const(10)  # of lateness: below 16 us, 32 us ... 4 ms, and the rest
 
 
+def _later_us(at_us, us):
+    """A sum that wraps, without a number beyond 31 bits on the way: that would take heap in the timer's callback."""
+    return (at_us - (_WRAP - us) - 1) & _WRAP
+
+
 class Esp32Adc:
     """The role `emg`."""
 
@@ -60,7 +65,7 @@ class Esp32Adc:
         """Start sampling."""
         self._timer.deinit()
         self._clear()
-        self._due_us = (self._ticks_us() + self._period_us) & _WRAP
+        self._due_us = _later_us(self._ticks_us(), self._period_us)
         self._timer.init(mode=self._timer.PERIODIC, period=self._period_us // 1000, callback=self._when_due)
 
     def read_into(self, block):
@@ -102,7 +107,9 @@ class Esp32Adc:
         return 0
 
     def late_us(self, permille):
-        """A bound for the lateness of so many samples in a thousand; the longest seen where no bound is known."""
+        """A bound for the lateness of so many samples in a thousand; the longest seen, of all or where none is known."""
+        if permille >= 1000:
+            return self.late_max_us
         total = seen = 0
         for count in self.late:
             total += count
@@ -133,7 +140,7 @@ class Esp32Adc:
         late_us = (self._ticks_us() - self._due_us) & _WRAP
         if late_us < _EARLY:
             passed = late_us // self._period_us + 1
-            self._due_us = (self._due_us + passed * self._period_us) & _WRAP
+            self._due_us = _later_us(self._due_us, passed * self._period_us)
         return passed
 
     def _take(self, _):
@@ -164,7 +171,7 @@ class Esp32Adc:
             self._is_stopped = True
             return
         self._head += 1
-        self._due_us = (self._due_us + self._period_us) & _WRAP
+        self._due_us = _later_us(self._due_us, self._period_us)
         if late_us > self.late_max_us:
             self.late_max_us = late_us
         place = 0

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from boards import test_boards
+from mmc_core import message
 from mmc_host import firmware, mpy
 
 OPEN = """
@@ -30,11 +31,20 @@ from mmc_device.app import App
 from mmc_device.clock import Monotonic
 app = App(wearable)
 monotonic = Monotonic(wearable.clock.ticks_ms())
-for _ in range(300):
-    app.tick(monotonic.now_ms(wearable.clock.ticks_ms()))
-    wearable.watchdog.feed()
-    wearable.clock.sleep_ms(10)
+def live(ticks):
+    for _ in range(ticks):
+        app.tick(monotonic.now_ms(wearable.clock.ticks_ms()))
+        wearable.watchdog.feed()
+        wearable.clock.sleep_ms(10)
+live(300)
 print("app", app.activity, app.sampler.samples, app.sampler.lost_samples)
+result = app.orders.control(1, 0)
+live(300)
+print("session", result, app.activity, app.journal.session, app.sampler.samples)
+app.orders.control(2, 0)
+live(100)
+print("closed", app.activity, app.journal.size(1), app.journal.state(1), app.haptic.is_on)
+print("health", app.orders.health()[:2])
 """
 
 # Parts of the chip that take no heap there, and say yes to everything; nothing is begun.
@@ -101,33 +111,34 @@ def test_it_opens(name: str, toml: dict[str, Any], tree: Path, mpy32: Path) -> N
     assert "'imu'" in every and ("'emg'" in every) == (name != "devkit_myoware")
 
 
-@pytest.mark.parametrize("missing", [(), ("emg", "imu", "motor", "power")], ids=["whole", "bare"])
-def expect_role_power(root: Path, request: Any) -> None:
-    if "board.power" not in (root / "firmware/mmc_device/app.py").read_text():
-        request.applymarker(pytest.mark.xfail(strict=True, reason="the app takes the role `battery` still"))
-
-
 def check_app(told: str) -> None:
     found = re.search(r"^app (\d) (\d+) (\d+)$", told, re.M)
     assert found, told
     activity, samples, lost = (int(number) for number in found.groups())
     assert activity <= 1 and lost == 0
     assert samples == 0 if "'emg'" in told else samples > 2900
+    session = tuple(map(int, re.findall(r"\d+", re.findall(r"^session (.*)$", told, re.M)[0])))
+    closed = re.findall(r"^closed (.*)$", told, re.M)[0]
+    if "'emg'" in told:
+        assert session == (message.RESULT_NO_PART, message.ACTIVITY_IDLE, 0, 0) and closed == "1 0 0 False"
+    else:
+        assert (
+            session[:3] == (message.OK, message.ACTIVITY_RECORDING, 1) and 2800 < session[3] <= 3030
+        )  # a DMA buffer was under way
+        assert re.fullmatch(r"1 [1-9]\d+ 1 False", closed)
 
 
 @pytest.mark.parametrize("missing", [(), ("emg", "imu", "motor", "power")], ids=["whole", "bare"])
 def test_the_app_runs_on_it(
-    name: str, root: Path, toml: dict[str, Any], tree: Path, mpy32: Path, missing: tuple[str, ...], request: Any
+    name: str, root: Path, toml: dict[str, Any], tree: Path, mpy32: Path, missing: tuple[str, ...]
 ) -> None:
-    expect_role_power(root, request)
     check_app(run(mpy32, tree, program(name, toml, missing) + APP))
 
 
 def test_the_app_runs_on_it_as_it_is_flashed(
-    name: str, root: Path, toml: dict[str, Any], tmp_path: Path, mpy32: Path, request: Any
+    name: str, root: Path, toml: dict[str, Any], tmp_path: Path, mpy32: Path
 ) -> None:
     """Compiled, with short names and folded constants."""
-    expect_role_power(root, request)
     sources = {path.stem: path.read_text("utf-8") for path in (root / "boards" / name).glob("*.py")}
     for package in ("mmc_core", "mmc_device", "mmc_drivers"):
         sources |= mpy.read_package(root / "firmware", package)
@@ -142,9 +153,21 @@ def test_the_app_runs_on_it_as_it_is_flashed(
     check_app(told)
 
 
-def test_what_it_takes_of_the_heap_is_what_the_readme_says(
-    name: str, root: Path, tmp_path: Path, mpy32: Path, capsys: Any
-) -> None:
+@pytest.mark.parametrize("architecture", ["xtensawin", "rv32imc"])
+def test_it_compiles_for_both_families_of_the_chip(name: str, root: Path, tmp_path: Path, architecture: str) -> None:
+    sources = {path.stem: path.read_text("utf-8") for path in (root / "boards" / name).glob("*.py")}
+    for package in ("mmc_core", "mmc_device", "mmc_drivers"):
+        sources |= mpy.read_package(root / "firmware", package)
+    called = mpy.compile_tree(tmp_path, sources, architecture, (root / "firmware/main.py").read_text("utf-8"))
+    made = {path.stem: path.read_bytes()[2] >> 2 & 15 for path in tmp_path.rglob("*.mpy")}  # py/persistentcode.h
+    assert {called[module].rpartition(".")[2] for module in ("mmc_core.chain", "mmc_device.app")} | {"board"} <= set(
+        made
+    )
+    assert made[called["mmc_core.chain"]] == {"xtensawin": 10, "rv32imc": 11}[architecture]
+    assert set(made.values()) == {0, made[called["mmc_core.chain"]]}
+
+
+def test_what_it_takes_of_the_heap_is_what_the_readme_says(name: str, root: Path, tmp_path: Path, mpy32: Path) -> None:
     sources = {
         **mpy.read_package(root / "firmware", "mmc_core"),
         **mpy.read_package(root / "firmware", "mmc_drivers"),
@@ -162,8 +185,6 @@ def test_what_it_takes_of_the_heap_is_what_the_readme_says(
     found = re.search(r"^heap (\d+) (\d+)$", run(mpy32, tmp_path / "tree", text), re.M)
     assert found
     code, parts = (int(number) for number in found.groups())
-    with capsys.disabled():
-        print(f"\n{name}: {code} bytes of code and facts, {parts} of parts")
     told = re.search(rf"^\| {name} \| ([\d.]+) KiB \| ([\d.]+) KiB", (root / "README.md").read_text("utf-8"), re.M)
     assert told
     assert code / 1024 == pytest.approx(float(told[1]), rel=0.1)
