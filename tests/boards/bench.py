@@ -84,6 +84,7 @@ class Pin(OutputPin):
         bench.pins[number] = self
         self._wire = bench.wires.get(number)
         self._pull = pull
+        self.is_lent = False  # to the RTC, by light sleep: then it reads 0
         if pull:
             self.uses.add("pull")
         if mode == self.OUT:
@@ -92,6 +93,9 @@ class Pin(OutputPin):
             self.uses.add("in")
 
     def init(self, mode, value=None):
+        if mode == self.IN and "in" in self.uses:
+            self.is_lent = False
+            return
         self.uses.add("out")
         OutputPin.init(self, mode, value)
 
@@ -102,6 +106,8 @@ class Pin(OutputPin):
             return self._wire(level)
         if "in" not in self.uses:
             raise BusMisuse(f"pin {self.number} is no input")
+        if self.is_lent:
+            return 0
         if self._wire is not None:
             return self._wire()
         if not self._pull:
@@ -191,6 +197,7 @@ class Port:
     TYPE_DATA = 1
     implementation = Implementation
     poll = Poller
+    wakes = None  # the pin that ends light sleep
 
     def __init__(self):
         self.stdin, self.stdout = Stream(), Stream()
@@ -229,6 +236,8 @@ class Port:
 
     def lightsleep(self, ms):
         bench.time.now_us += 1000 * ms  # nothing runs
+        if self.wakes:
+            self.wakes.is_lent = True
 
     def reset(self):
         raise SystemExit
@@ -246,6 +255,7 @@ class Port:
 
     def wake_on_ext0(self, pin, level):
         self.told.append(("wake", pin.number, level))
+        self.wakes = pin
 
     def find(self, kind, label):
         return [bench.flash] if (kind, label) == (1, "journal") else []
