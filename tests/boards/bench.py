@@ -17,7 +17,7 @@ from mmc_sim.chips import lsm6ds as lsm
 from mmc_sim.chips import max17048 as gauge
 from mmc_sim.chips import mpu6050 as mpu
 from mmc_sim.chips.esp32_adc import Adc, Ticker
-from mmc_sim.chips.rmt import OutputPin, Rmt
+from mmc_sim.chips.rmt import OutputPin, Rmt, StoppableRmt
 from mmc_sim.flash import Flash
 
 CAUSE_REGISTERS = {"esp32": 0x3FF48034, "esp32s3": 0x60008038}
@@ -205,7 +205,8 @@ class Port:
         self.mem32 = {CAUSE_REGISTERS[bench.chip]: 0xC40 | CAUSE}  # of the other processor too
         self.Partition = self
         # What is imported by its name must be no method.
-        self.I2C, self.SPI, self.RMT = self.open_i2c, self.open_spi, Rmt
+        self.I2C, self.SPI = self.open_i2c, self.open_spi
+        self.RMT = Rmt if bench.chip == "esp32" else StoppableRmt
 
     # machine
 
