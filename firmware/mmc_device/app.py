@@ -83,7 +83,6 @@ class App:
         self.next = None  # of a session: settings in force and program's numbers; between two: a calibration to begin
         self.desk = None
         self._swap()
-        self.sampler.wake()
 
     def run(self):
         """Tick for ever; whatever ends it, the motor is off."""
@@ -97,8 +96,8 @@ class App:
 
     def _pause(self):
         """Until the next tick. In a call of its own: what `run` looks at itself it keeps from being let go of."""
-        if not self.desk or not self.desk.is_asleep:
-            self._clock.sleep_ms(BLOCK_MS)
+        if not self.desk or not self.desk.is_asleep or not self.haptic.is_quiet(self.now_ms):
+            self._clock.sleep_ms(BLOCK_MS)  # light sleep would stop the clock that bounds the motor's time
         elif self.vitals.is_on_usb:  # somebody may talk to it
             self._clock.sleep_ms(_SLEEP_MS)
         else:

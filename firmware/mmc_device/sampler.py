@@ -31,10 +31,10 @@ class Sampler:
         self.lost_samples = 0  # since `restart`
 
     def wake(self):
-        """Have the front end convert, if it does not."""
+        """Have the front end convert, if it does not. What fails is tried again the next time."""
         if not self._is_awake:
-            self._is_awake = True
             self._emg.begin()
+            self._is_awake = True
 
     def rest(self):
         """Have the front end rest: nobody is to be measured."""

@@ -283,3 +283,50 @@ def test_asleep_the_front_end_rests_and_a_movement_or_a_press_wakes_it(tmp_path:
     wearable.ask(message.CONTROL, message.VERB_STOP, 0)
     found = wearable.session()
     assert found.accounted and not found.gaps
+
+
+def test_the_chip_does_not_doze_while_the_motor_runs(tmp_path: Path) -> None:
+    wearable = worn(tmp_path / "a", RESTING)
+    wearable.run(250_000, lambda: wearable.app.desk is not None and wearable.app.desk.is_asleep)
+    app, slept = wearable.app, []
+
+    class Waits:
+        """A clock that notes how it is waited for."""
+
+        ticks_ms = wearable.board.clock.ticks_ms
+
+        def sleep_ms(self, ms: int) -> None:
+            slept.append(("sleep", ms))
+
+        def doze_ms(self, ms: int) -> None:
+            slept.append(("doze", ms))
+
+    wearable.run(2000)
+    app._clock = Waits()
+    app._pause()
+    app.note_fault(event.FAULT_FLASH, 5)
+    assert wearable.board.motor.is_on
+    app._pause()
+    wearable.run(2500)
+    app._pause()
+    assert not wearable.board.motor.is_on
+    assert slept == [("doze", 200), ("sleep", 10), ("doze", 200)]
+
+
+def test_a_front_end_that_fails_to_wake_is_tried_again(tmp_path: Path) -> None:
+    wearable = worn(tmp_path / "a", RESTING)
+    wearable.run(250_000, lambda: wearable.app.desk is not None and wearable.app.desk.is_asleep)
+    emg, tries = wearable.board.emg, []
+    begin = emg.begin
+
+    def fails_twice() -> None:
+        tries.append(1)
+        if len(tries) < 3:
+            raise OSError(12, "no memory")
+        begin()
+
+    emg.begin = fails_twice
+    wearable.press()
+    wearable.run(500)
+    assert len(tries) == 3 and wearable.app.sampler.samples > 300
+    assert wearable.health()["reset_cause"] == 1 and wearable.app.health.newest == event.FAULT_SAMPLER
