@@ -6,7 +6,7 @@ import sys
 import esp32
 import machine
 import micropython
-from machine import I2C, SPI, Counter, Pin
+from machine import I2C, SPI, Pin
 
 import board_facts
 from mmc_drivers.ads1292r import EDGES, Ads1292r
@@ -41,9 +41,11 @@ def open_board():
     board.power = board.begun("power", Power(gauge, usb), gauge.begin, Power(None, usb))
     spi = SPI(1, baudrate=1000000, polarity=0, phase=1, sck=Pin(12), mosi=Pin(11), miso=Pin(13))
     drdy = Pin(9, Pin.IN, Pin.PULL_UP)
-    count_edges = Counter(0, src=drdy, edge=Counter.FALLING, max=EDGES - 1).value
+    edges = esp32.PCNT(0, min=-EDGES, max=EDGES)  # which begins at 0 again there; machine.Counter has no bound
+    edges.init(channel=0, pin=drdy, falling=esp32.PCNT.INCREMENT)
+    edges.start()
     emg = Ads1292r(
-        spi, Pin(10, Pin.OUT, value=1), drdy, count_edges, board_facts.EMG_RATE_HZ, 6, 3, board_facts.EMG_RING_SAMPLES
+        spi, Pin(10, Pin.OUT, value=1), drdy, edges.value, board_facts.EMG_RATE_HZ, 6, 3, board_facts.EMG_RING_SAMPLES
     )
     board.emg = board.begun("emg", emg, emg.begin, NoFrontEnd())
     return board

@@ -93,7 +93,7 @@ class Ads1292r:
     """The role `emg`."""
 
     def __init__(self, spi, cs, drdy, count_edges, rate_hz, gain, shift, ring_samples=256):
-        """count_edges(): falling edges of DRDY since whenever, modulo EDGES: `machine.Counter` on the ESP32."""
+        """count_edges(): falling edges of DRDY since whenever, modulo EDGES: `esp32.PCNT` with that bound."""
         self._spi = spi
         self._cs = cs
         self._drdy = drdy

@@ -145,18 +145,27 @@ class Timer(Ticker):
         bench.time.runs = self
 
 
-class Counter:
-    """`machine.Counter`: edges of a pin."""
+class PCNT:
+    """`esp32.PCNT`: edges of a pin; at its bound it begins at 0 again."""
 
-    FALLING = 2
+    INCREMENT = 1
 
-    def __init__(self, number, src, edge, max):
-        if edge != self.FALLING:
-            raise BusMisuse("data gets ready with the falling edge")
-        src.has("in")
-        self._modulus = max + 1
+    def __init__(self, number, min, max):
+        if not 0 <= number <= 3 or not -32768 <= min < 0 < max <= 32767:
+            raise BusMisuse(f"PCNT {number} from {min} to {max}")
+        self._modulus = max
+        self._counts = self._is_started = False
+
+    def init(self, channel, pin, falling):
+        pin.has("in")
+        self._counts = channel == 0 and falling == self.INCREMENT
+
+    def start(self):
+        self._is_started = True
 
     def value(self):
+        if not self._counts or not self._is_started:
+            raise BusMisuse("it counts nothing")
         return bench.front_end.edges % self._modulus
 
 
@@ -192,7 +201,7 @@ class Implementation:
 class Port:
     """Modules `machine`, `esp32`, `micropython`, `sys` and `select` in one."""
 
-    Pin, ADC, Timer, Counter, PWM, I2S = Pin, ADC, Timer, Counter, PWM, I2S
+    Pin, ADC, Timer, PCNT, PWM, I2S = Pin, ADC, Timer, PCNT, PWM, I2S
     POLLIN = 1
     TYPE_DATA = 1
     implementation = Implementation
