@@ -24,6 +24,7 @@ BROWN_OUT = const(6)  # as a cause of reset, beside those of `machine`
 _CAUSE_BITS = const(0x3F)
 _BY_BROWN_OUT = const(15)
 _PATIENCE_MS = const(8000)
+_FIFO_MS = const(12)  # 128 bytes at 115200 bit/s: the console waits until they are in there, not until they are out
 _MAINTENANCE = "/maintenance"
 _EOPNOTSUPP = const(95)
 _ENODEV = const(19)
@@ -53,7 +54,8 @@ class Console:
         self._output.write(memoryview(data)[:size])
 
     def set_rate(self, bits_per_s):
-        """Both directions from now on. OSError where the port does not let go of its console."""
+        """Both directions, once what was written is out. OSError where the port does not let go of its console."""
+        time.sleep_ms(_FIFO_MS)
         try:
             self._uart(0, bits_per_s)
         except ValueError:
