@@ -42,10 +42,16 @@ class Partition:
     def __init__(self, raw):
         self.kind, subtype, offset, size, label = struct.unpack("<BBII16s", raw[2:28])
         self.facts = self.kind, subtype, offset, size, label.rstrip(bytes(1)).decode(), False
+        self.flash = Flash(offset, size // 4096)
+        self.readblocks, self.writeblocks = self.flash.readblocks, self.flash.writeblocks
     def info(self):
         return self.facts
-    def find(kind):
-        return [one for one in Partition.all if one.kind == kind]
+    def ioctl(self, operation, argument):
+        if operation == 6:
+            self.flash.writeblocks(argument, bytes([255]) * 4096)
+        return self.flash.ioctl(operation, argument)
+    def find(kind, label=None):
+        return [one for one in Partition.all if one.kind == kind and label in (None, one.facts[4])]
 class Pin:
     IN, PULL_UP, PULL_DOWN = 0, 2, 1
     def __init__(self, number, mode, pull):
@@ -53,12 +59,24 @@ class Pin:
     def value(self):
         held = self.number in HELD
         return int(held) if self.pull == 1 else int(not held)
+    __call__ = value
+class WDT:
+    def __init__(self, timeout):
+        pass
+    def feed(self):
+        pass
 class machine:
-    Pin = Pin
+    Pin, WDT = Pin, WDT
+    mem32 = {0x3FF48034: 1}
+    UART = lambda number, rate: None
+    lightsleep = time.sleep_ms
+    reset_cause = lambda: 1
+    unique_id = lambda: bytes(6)
     def reset():
-        raise SystemExit
+        os.system("kill -9 $PPID")  # whatever runs, also within main.py
 class esp32:
     Partition = Partition
+    wake_on_ext0 = lambda pin, level: None
 def dead(why):
     print(why)
     while True:
@@ -76,6 +94,7 @@ def run(name):
     except Exception as error:
         sys.print_exception(error)
 HELD = [int(number) for number in sys.argv[4].split()]
+outside = vfs.VfsPosix(sys.argv[5]) if len(sys.argv) > 5 and sys.argv[5] else None
 sys.modules["machine"] = machine
 place = int(sys.argv[2]), int(sys.argv[3])
 if place == (0, 0):
@@ -103,6 +122,8 @@ except OSError:
     dead("filesystem appears to be corrupted")
 vfs.umount("/")
 vfs.mount(disk, "/")
+if outside:
+    vfs.mount(outside, "/outside")
 os.chdir("/")
 sys.path[:] = ["", ".frozen", "/lib"]
 del place, start
@@ -156,7 +177,7 @@ if options["--after"] == "hard-reset":
 class FlashBoard:
     """One board; `port` stays the same over resets. A context manager that ends it."""
 
-    def __init__(self, micropython: Path, flash: Path, offset: int, blocks: int):
+    def __init__(self, micropython: Path, flash: Path, offset: int, blocks: int, outside: Path | None = None):
         """Power it on.
 
         Args:
@@ -164,7 +185,9 @@ class FlashBoard:
             flash: file that is the flash, written before or after.
             offset: of the partition `vfs` in it; 0 with 0 blocks: what the partition table in it says.
             blocks: of that partition, `BLOCK_BYTES` each.
+            outside: a folder that a simulated board finds as `/outside`.
         """
+        self._outside = str(outside or "")
         self.held: list[int] = []  # pins of buttons that are pressed
         self.starts = 0
         self._micropython, self._flash, self._place = micropython, flash, (offset, blocks)
@@ -188,7 +211,11 @@ class FlashBoard:
             if self._ends:
                 break
             self._process = subprocess.Popen(
-                [*map(str, (self._micropython, "-i", "start.py", self._flash, *self._place)), self._held()],
+                [
+                    *map(str, (self._micropython, "-i", "start.py", self._flash, *self._place)),
+                    self._held(),
+                    self._outside,
+                ],
                 cwd=self._folder.name,
                 stdin=self._master,
                 stdout=self._master,

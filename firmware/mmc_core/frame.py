@@ -93,6 +93,7 @@ class Receiver:
         self._buffer = bytearray(max_payload_bytes + OVERHEAD_BYTES + max_payload_bytes // 254 + 2)
         self._used = 0
         self._overrun = False
+        self._is_opened = False  # a zero came, and nothing behind it yet
         self.dropped = 0  # candidates between two zero bytes that were no valid frame
 
     def feed(self, byte):
@@ -110,6 +111,7 @@ class Receiver:
         used, overrun = self._used, self._overrun
         self.reset()
         if used == 0:
+            self._is_opened = True  # or the zero behind a frame was lost, and what comes now is between two
             return None
         n = -1 if overrun else _unstuff(self._buffer, used)
         if n < OVERHEAD_BYTES:
@@ -125,9 +127,9 @@ class Receiver:
     @property
     def is_empty(self):
         """No frame has begun."""
-        return self._used == 0
+        return self._used == 0 and not self._is_opened
 
     def reset(self):
         """Forget a frame begun."""
         self._used = 0
-        self._overrun = False
+        self._overrun = self._is_opened = False

@@ -106,7 +106,7 @@ RECORDS = {
     GAP: ("IIB", 0),
     # t_samples          samples   counter of the first lost sample
     # lost_samples       samples   how many were lost on every channel
-    # cause              -         1: the sampler's ring overran; 2: the front end reported a loss
+    # cause              -         1: the sampler's ring overran; 2: the front end reported a loss; 3: it gave nothing
     RAW: ("IBBB", TAIL_16),
     # t_samples          samples   counter of the first sample
     # samples            samples   samples per channel

@@ -35,7 +35,7 @@ class SyncServer:
         if found is None or not 0 < found[0] < message.REPLY:  # an echo of a reply is no request
             return None
         kind, sequence, payload = found
-        if sequence == self._sequence and kind == self._kind and kind != message.READ:
+        if sequence == self._sequence and kind == self._kind and kind not in (message.READ, message.RATE):
             return 0, self._repeat_bytes
         self._kind, self._sequence, self._repeat_bytes = kind, sequence, 0
         row = message.MESSAGES.get(kind)
@@ -56,7 +56,9 @@ class SyncServer:
         return self._frame(self._kind | message.REPLY, message.MESSAGES[self._kind][1], values)
 
     def refuse_into(self, code):
-        """Frame a refusal of the request at hand into `out`; return its length."""
+        """Frame a refusal of the request at hand into `out`; return its length, 0 when there is none."""
+        if self._sequence < 0:
+            return 0
         return self._frame(message.REFUSED, message.MESSAGES[message.REFUSED][1], (self._kind & 0xFF, code))
 
     def _frame(self, kind, codes, values):

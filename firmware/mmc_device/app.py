@@ -23,20 +23,21 @@ from mmc_core.program import MODE, MODE_MVC
 from mmc_core.sample import BLOCK_MS
 from mmc_device import button, turns
 from mmc_device.clock import Monotonic
-from mmc_device.gym import INPUT_FAILED, INPUT_RUNS, INPUT_STIR
+from mmc_device.gym import INPUT_FAILED, INPUT_RUNS
 from mmc_device.haptic import Haptic
 from mmc_device.health import Health
 from mmc_device.journal import Journal
 from mmc_device.link import Link
 from mmc_device.orders import Orders
 from mmc_device.recording import END_ASKED, END_BATTERY, END_FULL, END_IDLE, Recording
-from mmc_device.sampler import CAUSE_OVERRUN, Sampler
+from mmc_device.sampler import Sampler
 from mmc_device.vitals import Vitals, is_trouble
 from mmc_device.wear import Wear
 
 VERSION = "0.1.0"
 
 _SLEEP_MS = const(200)
+_ETIMEDOUT = const(110)
 _AFTER_PROGRAM_MS = const(30000)  # a session whose program is over ends after so long without a movement
 
 
@@ -48,7 +49,7 @@ class App:
     def __init__(self, board):
         self.facts = board.facts
         self.reset_cause = board.reset_cause
-        self._restart = board.restart
+        self.restart = board.restart
         self._clock = board.clock
         self._watchdog = board.watchdog
         self._monotonic = Monotonic(board.clock.ticks_ms())
@@ -96,12 +97,15 @@ class App:
 
     def _pause(self):
         """Until the next tick. In a call of its own: what `run` looks at itself it keeps from being let go of."""
-        if not self.desk or not self.desk.is_asleep or not self.haptic.is_quiet(self.now_ms):
+        if not self.desk or not self.desk.is_asleep or self._button.is_moving or not self.haptic.is_quiet(self.now_ms):
             self._clock.sleep_ms(BLOCK_MS)  # light sleep would stop the clock that bounds the motor's time
-        elif self.vitals.is_on_usb:  # somebody may talk to it
-            self._clock.sleep_ms(_SLEEP_MS)
-        else:
+        elif not self.vitals.is_on_usb:
             self._clock.doze_ms(_SLEEP_MS)
+        else:  # somebody may talk to it
+            for _ in range(_SLEEP_MS // BLOCK_MS):
+                self._clock.sleep_ms(BLOCK_MS)
+                if self._button.is_moving:
+                    return
 
     def tick(self, now_ms):
         """Do everything once."""
@@ -116,7 +120,7 @@ class App:
                 self.sampler.rest()
                 self.desk.feel(self.sampler.feel(), now_ms)
             else:
-                self.sampler.wake()
+                self.sampler.wake(now_ms)
                 self._take_blocks(now_ms, self.haptic.is_busy(first_ms))
         except OSError as error:
             self.health.note(event.FAULT_SAMPLER, error.errno or 0)
@@ -135,7 +139,9 @@ class App:
             if self.sampler.next_block():
                 self._take_block(now_ms, busy)
             elif not self._take_gap():
-                return
+                break
+        if self.sampler.check(now_ms):
+            self.health.note(event.FAULT_SAMPLER, _ETIMEDOUT)
 
     def _take_block(self, now_ms, busy):
         sampler, pipeline, desk = self.sampler, self.pipeline, self.desk
@@ -157,21 +163,23 @@ class App:
         t_samples = self.sampler.t_samples
         lost = self.sampler.take_lost()
         if lost and self.pipeline:
-            self.pipeline.skip(self.recording.log, t_samples, lost, CAUSE_OVERRUN)
+            self.pipeline.skip(self.recording.log, t_samples, lost, self.sampler.cause)
         return lost
 
     # A session
 
-    def start(self):
+    def start(self, by_itself=False):
         """Begin a session; a result code of message.py."""
         if self.activity != message.ACTIVITY_IDLE or self.desk is None:
             return message.RESULT_BUSY
-        refusal = self.vitals.refusal()
+        refusal = self.refusal()
         if refusal:
             return refusal
         config, found = self.desk.prepare()
         numbers = found[0].numbers if found else None
         if numbers and numbers[MODE] == MODE_MVC:  # its contractions are a calibration's
+            if by_itself:
+                return message.RESULT_BUSY  # nobody is asked for maxima who is not there
             self.desk.calibrate(message.CALIBRATE_MAXIMUM, self.now_ms)
             return message.OK
         session = self.journal.open()
@@ -238,8 +246,10 @@ class App:
         if action == button.STOP:
             self.end(END_ASKED, True)
         elif self.vitals.is_empty:
+            self.health.note(event.FAULT_BATTERY, self.vitals.percent)
+            self.recording.keep()
             self.end(END_BATTERY, False)
-            self.note_fault(event.FAULT_BATTERY, self.vitals.percent)
+            self.play(event.CUE_ERROR)
         elif (longest_ms and still_ms > longest_ms) or (plan and plan.phase == DONE and still_ms > _AFTER_PROGRAM_MS):
             self.end(END_IDLE, False)
 
@@ -290,7 +300,7 @@ class App:
                 self.starts_itself = False
                 autostart = self.desk.config.settings["autostart"]
                 if autostart == "always" or (autostart == "on" and self.desk.is_scored):
-                    self.start()
+                    self.start(True)
 
     def _prepare_flash(self):
         try:
@@ -304,11 +314,6 @@ class App:
     def begin_soon(self):
         """Begin a session once the desk is through with what it is doing: then nothing of it is in use."""
         self._begins = True
-
-    def stir(self):
-        """Somebody is there."""
-        if self.desk:
-            self.desk.gym.hear(INPUT_STIR, self.now_ms)
 
     def spin(self, wanted):
         """Let the motor run, or stop it, for a check."""
@@ -329,20 +334,15 @@ class App:
 
     def refuses(self):
         """Whether nobody may be measured now; the status says why, the motor that it is so."""
-        refusal = self.vitals.refusal()
+        refusal = self.refusal()
         if refusal:
             self.note_fault(event.FAULT_REFUSED, refusal)
         return refusal
 
-    def leave(self):
-        """Close what is open and make room for MicroPython's console. Does not return."""
-        if self.activity == message.ACTIVITY_RECORDING:
-            self.end(END_ASKED, False)
-        elif self.activity == message.ACTIVITY_ASKING:
-            self.finish()
-        self.haptic.stop(self.now_ms)
-        self._restart(True)
-
-    def at_rest(self):
-        """The desk, or None while it must not be disturbed."""
-        return self.desk if self.activity <= message.ACTIVITY_IDLE else None
+    def refusal(self):
+        """Why nobody may be measured now, as a result code; OK: they may."""
+        try:
+            self.sampler.wake(self.now_ms)
+        except OSError as error:
+            self.health.note(event.FAULT_SAMPLER, error.errno or 0)
+        return self.vitals.refusal() if self.sampler.is_awake else message.RESULT_NO_PART

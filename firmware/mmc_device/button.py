@@ -33,6 +33,11 @@ class Button:
         self._clicks = 0
         self._is_spent = False  # this press was told already
 
+    @property
+    def is_moving(self):
+        """It is pressed, or was a moment ago: ticks must follow each other closely."""
+        return self._is_down or self._clicks > 0 or self._role.is_down()
+
     def tick(self, now_ms):
         """The gesture that ended by now, or NONE."""
         down = self._role.is_down()

@@ -95,6 +95,10 @@ class Config:
     def write(self, name, data):
         """Replace a file, whole."""
         path = self._folder + "/" + name
+        try:
+            os.stat(self._folder)
+        except OSError:
+            os.mkdir(self._folder)  # a new file system
         with open(path + ".new", "wb") as file:
             file.write(data + struct.pack("<I", binascii.crc32(data)))
         os.rename(path + ".new", path)

@@ -190,10 +190,7 @@ class Desk:
 
     def _follow_contact(self, out, now_ms):
         contact, app = self._contact, self.app
-        wanted = contact.step(out)
-        if wanted != self._spins:
-            self._spins = wanted
-            app.spin(wanted)
+        self._spin(contact.step(out))
         if not contact.is_over:
             return
         self._contact = None
@@ -222,6 +219,11 @@ class Desk:
         else:
             app.enter(message.ACTIVITY_IDLE)
 
+    def _spin(self, wanted):
+        if wanted != self._spins:
+            self._spins = wanted
+            self.app.spin(wanted)
+
     def _is_worn(self, channel):
         config = self.config.settings
         return channel == self.app.wear.target or config.channel(channel, "reference_kind") != "none"
@@ -229,6 +231,7 @@ class Desk:
     def end_check(self):
         """Leave what was under way before a session."""
         self._contact = None
+        self._spin(False)
         self.cancel()
         if self.app.activity == message.ACTIVITY_CHECKING:
             self.app.enter(message.ACTIVITY_IDLE)
@@ -312,11 +315,6 @@ class Desk:
                 self.app.play(event.CUE_MILESTONE)
         except OSError as error:
             self.app.health.note(event.FAULT_FLASH, error.errno or 0)
-
-    def choose_wearer(self, wearer):
-        """Somebody else wears it now."""
-        self.config.settings.put("wearer", wearer)
-        self.save()
 
     def prepare(self):
         """Return the settings in force for a session, and its program as `Shelf.load` gives it, or None."""

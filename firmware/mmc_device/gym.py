@@ -190,7 +190,8 @@ class Gym:
             if self._from == STATE_CHOOSE:
                 self._desk.choose_program(self._choice)
             else:
-                self._desk.choose_wearer(self._wearers()[self._choice])
+                self._desk.config.settings.put("wearer", self._wearers()[self._choice])
+                self._desk.save()
             app.play(event.CUE_STOP)
         elif action == ACT_DROP:
             self._desk.end_check()

@@ -2,10 +2,17 @@
 
 In:    faults as code and detail
 Out:   the newest fault, the count, and what the log has not got yet
-State: these
+State: these; per code its newest detail, and when the log got it
 Cost:  nothing allocated
 Source: order of degradation, a product decision: log detail first, then the log, then cues; the motor's failure is off
 """
+
+from array import array
+
+from mmc_core.compat import const
+
+_CODES = const(16)
+_APART_SAMPLES = const(10000)  # what fails at every tick is not to fill the flash
 
 
 class Health:
@@ -14,17 +21,27 @@ class Health:
     def __init__(self):
         self.faults = 0
         self.newest = 0
-        self._detail = 0
-        self._unlogged = False
+        self._details = array("i", bytes(4 * _CODES))
+        self._logged = array("i", bytes(4 * _CODES))  # sample at which the log got it
+        self._unlogged = 0  # bits of codes
 
     def note(self, code, detail):
         """Count a fault."""
         self.faults = min(self.faults + 1, 65535)  # what the status can carry
-        self.newest, self._detail, self._unlogged = code, detail, True
+        self.newest = code
+        self._details[code] = detail
+        self._unlogged |= 1 << code
 
-    def take_unlogged(self):
-        """(code, detail) of the newest fault once, else None."""
-        if not self._unlogged:
-            return None
-        self._unlogged = False
-        return self.newest, self._detail
+    def begin_log(self):
+        """A log that has none of them begins."""
+        for code in range(_CODES):
+            self._logged[code] = -_APART_SAMPLES
+
+    def take_unlogged(self, t_samples):
+        """(code, detail) of a fault that is due in the log, else None; each code at most every ten seconds."""
+        for code in range(_CODES) if self._unlogged else ():
+            if self._unlogged >> code & 1 and t_samples - self._logged[code] >= _APART_SAMPLES:
+                self._unlogged &= ~(1 << code)
+                self._logged[code] = t_samples
+                return code, self._details[code]
+        return None

@@ -3,7 +3,7 @@
 In:    bytes from the console, polled one at a time; `tick`
 Out:   frames to the console; calls of the app's verbs
 State: the protocol server; the stream that a READ began; when the line was last heard, and when its rate was raised
-Cost:  at most INPUT_BYTES taken and one piece of a stream sent per tick
+Cost:  at most INPUT_BYTES taken, and one piece of a stream sent per tick, or a few at a higher rate
 Source: a stock console keeps 259 input bytes and drops the rest: the host sends one small frame and waits. Under
         kbd_intr(-1) nobody but the app can let a tool into MicroPython's console; every such tool begins with 0x03
 
@@ -18,6 +18,7 @@ from mmc_core.compat import const
 from mmc_core.sync import SyncServer
 
 INPUT_BYTES = const(256)
+_PIECES = const(2)  # of a stream in a tick, while the rate is raised: what 460800 bit/s carry
 
 _CR = const(13)
 _INTERRUPT = const(3)  # what asks for MicroPython's console
@@ -78,10 +79,10 @@ class Link:
                     self._apply_rate(now_ms)
             if self._stream_session:
                 self._raised_ms = now_ms
-                self._send_piece()
+                for _ in range(_PIECES if self._patience_ms else 1):
+                    self._send_piece()
             elif self._patience_ms and now_ms - self._raised_ms > self._patience_ms:
-                self._patience_ms = 0
-                self._console.set_rate(message.LINE_BITS_PER_S)
+                self._set_rate(message.LINE_BITS_PER_S, now_ms)
         except OSError:
             self._stream_session = 0
             self._send(self._server.refuse_into(message.RESULT_FLASH))
@@ -96,13 +97,15 @@ class Link:
 
     def _apply_rate(self, now_ms):
         rate, self._new_rate = self._new_rate, 0
-        if not rate:
-            return
+        if rate:
+            self._set_rate(rate, now_ms)
+
+    def _set_rate(self, rate, now_ms):
         try:
             self._console.set_rate(rate)
             self._raised_ms, self._patience_ms = now_ms, 0 if rate == message.LINE_BITS_PER_S else _PROOF_MS
         except OSError:
-            pass  # the host hears nothing at the new rate, and comes back
+            pass  # the host hears nothing at a new rate, and comes back; to the usual one the way is tried again
 
     def _answer(self, kind, values):
         if kind == 0:
@@ -123,6 +126,8 @@ class Link:
 
     def _send_piece(self):
         """One page of the stream at most; an empty piece ends it."""
+        if not self._stream_session:
+            return
         data = self._app.journal.read(self._stream_session, self._stream_at)
         data = data[: self._stream_end - self._stream_at]
         self._send(self._server.reply_into((self._stream_session, self._stream_at, data)))

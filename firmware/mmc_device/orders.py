@@ -10,6 +10,7 @@ Source: message.py
 import gc
 
 from mmc_core import event, message, record
+from mmc_device.gym import INPUT_STIR
 from mmc_device.recording import END_ASKED
 
 _LAST_UTC_MS = 2147483647000  # what `calibrated_utc_s` holds
@@ -24,15 +25,29 @@ class Orders:
         self.facts = app.facts
         self.journal = app.journal
         self.wear = app.wear
-        self.leave = app.leave
 
     def stir(self):
         """Somebody is at the other end of the line."""
-        self._app.stir()
+        app = self._app
+        if app.desk:
+            app.desk.gym.hear(INPUT_STIR, app.now_ms)
 
     def at_rest(self):
         """The desk, or None while it must not be disturbed."""
-        return self._app.at_rest()
+        return self._app.desk if self._app.activity <= message.ACTIVITY_IDLE else None
+
+    def leave(self):
+        """Close what is open and make room for MicroPython's console. Returns only where that fails."""
+        app = self._app
+        if app.activity == message.ACTIVITY_RECORDING:
+            app.end(END_ASKED, False)
+        elif app.activity == message.ACTIVITY_ASKING:
+            app.finish()
+        app.haptic.stop(app.now_ms)
+        try:
+            app.restart(True)
+        except OSError as error:  # no room for the flag: the app would only start again
+            app.health.note(event.FAULT_FLASH, error.errno or 0)
 
     def get_setting(self, index):
         """Return (how many settings there are, value, key) of one of them, or None behind the last."""
@@ -81,8 +96,8 @@ class Orders:
         if verb == message.VERB_ON_USB:
             app.vitals.allows_usb = argument == 1
             return message.OK
-        if verb in (message.VERB_START, message.VERB_CALIBRATE, message.VERB_CHECK) and not is_recording:
-            refusal = app.vitals.refusal()
+        if verb == message.VERB_CALIBRATE or (verb in (message.VERB_START, message.VERB_CHECK) and not is_recording):
+            refusal = app.refusal()
             if refusal:
                 return refusal
         if verb == message.VERB_START:
@@ -111,7 +126,7 @@ class Orders:
             else:
                 app.next = argument
             return message.OK
-        if verb == message.VERB_CHECK and app.at_rest():
+        if verb == message.VERB_CHECK and self.at_rest():
             app.desk.check(True)
             return message.OK
         if verb == message.VERB_ANSWER and 1 <= argument >> 4 <= event.QUESTION_PAIN:

@@ -42,6 +42,7 @@ class Recording:
     def begin(self):
         """A session begins; its header comes next."""
         self._ended = None
+        self._health.begin_log()
 
     def note(self, kind, channel, value, threshold=0, reason=0):
         """Log an event of the shell's own."""
@@ -51,7 +52,7 @@ class Recording:
     def keep(self):
         """What belongs in the log besides the pipeline's records; at most one page to flash. False: it is full."""
         self._log_motor()
-        fault = self._health.take_unlogged()
+        fault = self._health.take_unlogged(self._sampler.t_samples)
         if fault:
             self.log(record.FAULT, (self._sampler.t_samples, fault[0], fault[1]))
         try:

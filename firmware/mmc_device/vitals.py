@@ -16,6 +16,7 @@ EMPTY_PCT = const(5)
 _LOOKS = const(3)  # one reading under the motor's load ends nothing
 _PARTS = ("emg", "imu", "motor", "power", "button")
 _MOST = const(65535)
+_MOST_MINUTES = const(32767)
 _MOST_WORDS = const(230)  # what a reply has room for
 
 
@@ -45,11 +46,8 @@ class Vitals:
 
     def look(self):
         """Look at the battery; what is left in percent, or -1: nobody can tell."""
-        try:
-            self.percent = self._power.percent()
-            self.minutes = self._power.minutes()
-        except OSError:  # it is there, and does not answer this once
-            self.percent = self.minutes = -1
+        self.percent = _asked(self._power.percent)
+        self.minutes = _asked(self._power.minutes)
         return self.percent
 
     @property
@@ -75,6 +73,14 @@ class Vitals:
         late = self._emg.late_us
         power = message.ON_USB if self._power.on_usb() else 0
         return min(_MOST, late(500)), min(_MOST, late(990)), late(1000), self.percent, self.minutes, power
+
+
+def _asked(what):
+    """What the gauge says, or -1: it is there, and does not answer this once."""
+    try:
+        return min(_MOST_MINUTES, what())
+    except OSError:
+        return -1
 
 
 def is_trouble(reset_cause):

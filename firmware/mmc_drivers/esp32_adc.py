@@ -107,7 +107,7 @@ class Esp32Adc:
         return 0
 
     def late_us(self, permille):
-        """A bound for the lateness of so many samples in a thousand; the longest seen, of all or where none is known."""
+        """A bound for the lateness of so many samples in a thousand; of all, or where none is known, the longest."""
         if permille >= 1000:
             return self.late_max_us
         total = seen = 0

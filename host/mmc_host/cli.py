@@ -19,6 +19,7 @@ from mmc_host.errors import exit_code
 # In the order of a day: connect, set up, train, bring home, look.
 COMMANDS = (
     "flash",
+    "doctor",
     "devices",
     "settings",
     "program",

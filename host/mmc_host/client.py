@@ -3,9 +3,10 @@
 In:    a `Transport`; the clock as an argument, so that tests need no waiting
 Out:   replies as values with names; the bytes of sessions in order; `PeerError` when the device refuses,
        `LinkError` when it does not answer
-State: the request in flight is in `mmc_core.sync_client.SyncClient`; here only the transport and the clock
+State: the request in flight is in `mmc_core.sync_client.SyncClient`; here the transport, the clock, the line's rate
 """
 
+import contextlib
 import secrets
 import struct
 import time
@@ -16,7 +17,7 @@ from mmc_core import message, settings
 from mmc_core.errors import PeerError, UsageError
 from mmc_core.sync_client import SyncClient
 from mmc_host.errors import LinkError
-from mmc_host.replies import Hello, SessionEntry, Status, effect_of, refusal
+from mmc_host.replies import Health, Hello, SessionEntry, Status, effect_of, refusal
 from mmc_host.schema import message_rows
 from mmc_host.transport import Transport
 from mmc_host.units import printable
@@ -24,10 +25,13 @@ from mmc_host.units import printable
 READ_BYTES = 16_384  # asked for at once: under two seconds at 115200 baud, so that progress shows and Ctrl-C works
 _POLL_S = 0.05
 _PERIOD_S = 0.1
+_PERIOD_MS = 500
 _STOP_TIMEOUT_S = 30.0
 _PENDING_S = 0.02
 _PENDING_TRIES = 3_000  # a device hashes about 100 KiB/s: a minute is more than a full journal takes
 _READ_TRIES = 8  # broken streams in a row without one new byte
+_PROOF_MS, _PROOF_TRIES = 200, 4  # a higher rate carries a greeting within the second that the device waits for one
+_REVERT_TRIES = 14  # of 500 ms: the device is back at the usual rate 5 s after the last frame that it understood
 
 
 class Device:
@@ -46,6 +50,7 @@ class Device:
         self.transport = transport
         self._monotonic_s = monotonic_s
         self._client = client or SyncClient(first_sequence=secrets.randbits(32))
+        self.bits_per_s: int = message.LINE_BITS_PER_S  # of the line
 
     def hello(self) -> Hello:
         """Greet the device.
@@ -67,6 +72,69 @@ class Device:
     def status(self) -> Status:
         """Ask what the device is doing."""
         return Status(*self._ask(message.STATUS, []))
+
+    def health(self) -> Health:
+        """Ask how the device is.
+
+        Raises:
+            PeerError: its firmware speaks a protocol before 1.2 (code RESULT_UNKNOWN).
+        """
+        values = self._ask(message.HEALTH, [])
+        return Health(*values[:-2], *map(printable, values[-2:]))
+
+    def raise_rate(self, bits_per_s: int) -> str:
+        """Go to a higher rate of the line; return why it stays at the usual one, or nothing.
+
+        A greeting has to come back at the new rate within the second that the device waits for one.
+
+        Raises:
+            LinkError: the device does not answer at the usual rate either.
+        """
+        if not self.transport.has_rate:
+            return "this line has no rate that can be changed"
+        try:
+            self._check(self._ask(message.RATE, [bits_per_s])[0], "the rate was not changed")
+        except PeerError as error:
+            return str(error)
+        self.bits_per_s = bits_per_s  # the device's, whatever this end can do
+        try:
+            self.transport.set_rate(bits_per_s)
+        except LinkError as error:
+            self.lower_rate()
+            return str(error)
+        try:
+            self._prove(_PROOF_MS, _PROOF_TRIES)
+        except (LinkError, PeerError):
+            self.lower_rate()
+            return f"{bits_per_s} bit/s do not get through on {self.transport.name}"
+        return ""
+
+    def lower_rate(self) -> None:
+        """Go back to the usual rate, with the device's help or without; nothing if it is there already.
+
+        Raises:
+            LinkError: the device does not answer there.
+        """
+        if self.bits_per_s == message.LINE_BITS_PER_S:
+            return
+        self.bits_per_s = message.LINE_BITS_PER_S
+        with contextlib.suppress(LinkError, PeerError):
+            self._with_client(_PROOF_MS, _PROOF_TRIES, message.RATE, [message.LINE_BITS_PER_S])
+        self.transport.set_rate(message.LINE_BITS_PER_S)
+        self._prove(_PERIOD_MS, _REVERT_TRIES)
+
+    def _prove(self, timeout_ms: int, tries: int) -> None:
+        hello = [message.PROTOCOL_MAJOR, message.PROTOCOL_MINOR]
+        self._with_client(timeout_ms, tries, message.HELLO, hello)
+
+    def _with_client(self, timeout_ms: int, tries: int, kind: int, values: list[int | str | bytes]) -> None:
+        """Ask with another patience; what is half received at another rate is forgotten with it."""
+        usual = self._client
+        self._client = SyncClient(timeout_ms, tries, secrets.randbits(32))
+        try:
+            self._ask(kind, values)
+        finally:
+            self._client = usual
 
     def sessions(self) -> Iterator[SessionEntry]:
         """Yield the sessions in the device's journal, oldest first."""
@@ -214,6 +282,14 @@ class Device:
         if result != message.RESULT_NOT_TODAY:
             self._check(result, "the answer was not taken")
         return bool(result == message.RESULT_NOT_TODAY)
+
+    def bye(self) -> None:
+        """Let the device end what it does and start into MicroPython's console, which answers a second or so later.
+
+        Raises:
+            PeerError: it refused; firmware before protocol 1.2 does not know how.
+        """
+        self._check(self._ask(message.BYE, [])[0], "the app did not make room")
 
     def pause(self, seconds: float) -> None:
         """Let time pass while the line is read, so that nothing piles up in it."""

@@ -9,6 +9,7 @@ and the SHA-256 of what the host holds. The device compares with its own bytes a
 to erase.
 """
 
+import contextlib
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from pathlib import Path
 from mmc_core import message
 from mmc_core.errors import PeerError
 from mmc_host.client import Device
+from mmc_host.errors import LinkError
 from mmc_host.replies import SessionEntry
 from mmc_host.store import Entry, Store
 
@@ -50,10 +52,13 @@ def pull(
     on_progress: Progress = _no_progress,
     *,
     stop: bool = False,
+    bits_per_s: int = message.LINE_BITS_PER_S,
+    on_note: Callable[[str], None] = lambda note: None,
 ) -> list[Pulled]:
     """Pull all sessions of a device into the store.
 
-    The device's clock is set first, so that a session under way learns the date before its bytes are read.
+    The device's clock is set first, so that a session under way learns the date before its bytes are read. A higher
+    rate of the line is only used as long as it carries: what comes home is the same with it or without.
 
     Args:
         device: an open device.
@@ -61,6 +66,8 @@ def pull(
         utc_ms: gives the wall clock in ms since 1970 UTC.
         on_progress: called as bytes arrive.
         stop: end the session that is being recorded, so that it comes whole.
+        bits_per_s: rate of the line meanwhile.
+        on_note: called when the rate was not what it should be, with the reason.
 
     Raises:
         LinkError: the line failed; what came over is kept, and the next pull goes on from there.
@@ -71,7 +78,29 @@ def pull(
     device.set_time(utc_ms())
     if stop and device.status().recording:
         device.stop()
-    return [_pull_session(device, store, name, entry, on_progress) for entry in device.sessions()]
+    if bits_per_s != message.LINE_BITS_PER_S:
+        note = device.raise_rate(bits_per_s)
+        if note:
+            on_note(f"{note}: pulled at {message.LINE_BITS_PER_S} bit/s")
+    found: dict[int, Pulled] = {}
+    try:
+        _pull_all(device, store, name, on_progress, found)
+    except LinkError:
+        if device.bits_per_s == message.LINE_BITS_PER_S:
+            raise
+        device.lower_rate()  # it carried a greeting, and does not carry a session
+        on_note(f"{bits_per_s} bit/s did not last: went on at {message.LINE_BITS_PER_S} bit/s")
+        _pull_all(device, store, name, on_progress, found)
+    finally:
+        with contextlib.suppress(LinkError, PeerError):  # it is back by itself within seconds
+            device.lower_rate()
+    return [found[session] for session in sorted(found)]
+
+
+def _pull_all(device: Device, store: Store, name: str, on_progress: Progress, found: dict[int, Pulled]) -> None:
+    """What is in `found` was pulled before the line failed, and acknowledged: the device lists it no more."""
+    for entry in device.sessions():
+        found[entry.session] = _pull_session(device, store, name, entry, on_progress)
 
 
 def _pull_session(device: Device, store: Store, name: str, entry: SessionEntry, on_progress: Progress) -> Pulled:

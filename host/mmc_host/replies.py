@@ -1,13 +1,14 @@
 """What a wearable answers, as values with names, and its refusals in words.
 
 In:    the values of replies, in the order of `mmc_core.message`; result codes
-Out:   Hello, Status, SessionEntry; text
+Out:   Hello, Status, Health, SessionEntry; text
 State: none
 """
 
 from dataclasses import dataclass
 
 from mmc_core import message
+from mmc_host import parts
 
 ACTIVITIES = ("preparing flash", "idle", "recording", "calibrating", "checking", "asking how it was")
 
@@ -18,6 +19,7 @@ _VERBS = {
     message.VERB_CANCEL: "calibration was cancelled",
     message.VERB_CHECK: "check was started",
     message.VERB_ANSWER: "answer was taken",
+    message.VERB_ON_USB: "USB power was accepted",
 }
 _REFUSALS = {
     message.RESULT_UNKNOWN: "it does not know that; its firmware may be older than this program",
@@ -28,6 +30,11 @@ _REFUSALS = {
     message.RESULT_VERSION: "it speaks another version of the protocol; update the older of firmware and mmc-host",
     message.RESULT_NOT_TODAY: "pain, or no energy: better not today",
     message.RESULT_PENDING: "it is still working on it; try again in a minute",
+    message.RESULT_USB_POWER: f"it hangs on USB power, and {parts.ISOLATION}; with --on-usb-power it measures all the "
+    "same",
+    message.RESULT_NO_PART: "its front end does not answer, so that there is nothing to measure; `mmc-host doctor` "
+    "says what is missing",
+    message.RESULT_BATTERY: "its battery is too low to bring a session to its end; charge it",
 }
 _BUSY = {
     message.ACTIVITY_PREPARING: "the wearable prepares its flash; try again in a minute",
@@ -97,6 +104,35 @@ class Status:
     def activity_name(self) -> str:
         """The activity in words."""
         return ACTIVITIES[self.activity] if self.activity < len(ACTIVITIES) else f"activity {self.activity}"
+
+
+@dataclass(frozen=True)
+class Health:
+    """How the device is; see FORMAT.md."""
+
+    reset_cause: int  # see `parts.RESET_CAUSES`
+    missing: int  # bit i: `parts.ROLES[i]`
+    battery_pct: int  # -1: it can't tell
+    battery_min: int  # -1: it can't tell
+    power: int  # bit 0: on USB power
+    heap_free: int
+    late_p50_us: int
+    late_p99_us: int
+    late_max_us: int
+    lost_samples: int
+    expired: int  # motor runs that the driver's own timer had to stop
+    micropython: str
+    words: str  # what is missing, "; " between
+
+    @property
+    def on_usb(self) -> bool:
+        """Whether USB power is there."""
+        return bool(self.power & message.ON_USB)
+
+    @property
+    def missing_roles(self) -> tuple[str, ...]:
+        """Parts that did not answer when the device started."""
+        return tuple(role for bit, role in enumerate(parts.ROLES) if self.missing >> bit & 1)
 
 
 @dataclass(frozen=True)

@@ -101,6 +101,8 @@ def recorded_events(session: Session) -> tuple[Event, ...]:
 
 def _raw_end(session: Session) -> int | None:
     """Index of the event that says that there is no raw signal from there on; None: there is to the end."""
+    if session.raw is None:
+        return None
     return next((index for index, event in enumerate(session.events) if event.kind == "detail"), None)
 
 
@@ -410,7 +412,10 @@ class _Run:
         """Blocks or frames with their number, and declared gaps without one, by time."""
         parts: list[tuple[int, int, int | None]] = [(start, end, index) for index, (start, end) in enumerate(spans)]
         starts = [round(gap.t_s * RATE_HZ) for gap in self.session.gaps]
-        parts += [(t, t + gap.lost_samples, None) for t, gap in zip(starts, self.session.gaps, strict=True)]
+        gaps = [(t, t + gap.lost_samples, None) for t, gap in zip(starts, self.session.gaps, strict=True)]
+        if spans and _raw_end(self.session) is not None:
+            gaps = [gap for gap in gaps if gap[0] < spans[-1][1]]  # later ones lie where there is no signal
+        parts += gaps
         yield from sorted(parts, key=lambda part: part[0])
 
     def _miss(self, start: int, end: int) -> None:

@@ -25,7 +25,7 @@ LOG_MODES = {0: "features", 1: "raw"}
 SIDES = {0: "not stated", 1: "left", 2: "right", 3: "midline"}
 REFERENCE_KINDS = {0: "none", 1: "mvc", 2: "ref", 3: "relative"}
 PERMILLE_UNITS = {"mvc": "%MVC", "ref": "%ref", "relative": "%rel"}
-GAP_CAUSES = {1: "sampler_overrun", 2: "front_end_loss"}
+GAP_CAUSES = {1: "sampler_overrun", 2: "front_end_loss", 3: "front_end_silent"}
 END_REASONS = {1: "asked", 2: "journal_full", 3: "battery", 4: "idle"}
 
 

@@ -11,6 +11,7 @@ import time
 
 TICKS_MASK = 0x3FFFFFFF
 _MOST_BEHIND_MS = 1000
+_DOZE_STEP_MS = 10
 
 
 class Clock:
@@ -25,6 +26,7 @@ class Clock:
         self._woke_ticks = None  # real ticks at the end of the last sleep
         self._behind_ms = 0
         self._condition = None
+        self.is_woken = None  # what ends a doze
 
     def pace_while(self, condition):
         """Let time pass as in reality while condition() is true, although as fast as possible is asked for."""
@@ -44,8 +46,10 @@ class Clock:
             raise SystemExit
 
     def doze_ms(self, ms):
-        """The same; a wearable made of parts saves power here."""
-        self.sleep_ms(ms)
+        """The same, but a press ends it; a wearable made of parts saves power here."""
+        while ms > 0 and not (self.is_woken and self.is_woken()):
+            self.sleep_ms(min(ms, _DOZE_STEP_MS))
+            ms -= _DOZE_STEP_MS
 
     def _pace(self, ms):
         """Sleep for real, less what the device's own work took since the last sleep, and make up for being late."""

@@ -119,6 +119,7 @@ class Wearable:
         self.motor = Motor(self.emg, tell_time)
         self.imu = Imu(self.emg)
         self.button = Button(clock, presses)
+        clock.is_woken = self.button.is_down
         self.power = Power()
 
     def restart(self, maintenance):

@@ -165,8 +165,8 @@ def pipeline_proof(channels: int) -> Proof:
         calls=[
             [("step", [block, T_SAMPLES, imu, BIT, (0, 15)]), records],
             [("step", [block, T_SAMPLES, None, BIT, (0, 15)]), records],
-            [("skip", [write, TIME, TIME, (1, 2)])],
-            [("close", [write, TIME])], [("skip_rest", [])],
+            [("skip", [write, TIME, TIME, (1, 3)])],
+            [("close", [write, TIME])], [("skip_rest", [])], [("end_raw", [write])], [("is_raw", [])],
         ],
     )  # fmt: skip
 
@@ -294,21 +294,28 @@ def sampler_proof(channels: int) -> Proof:
         "self._emg": Ref("in.emg"), "self._imu": Ref("in.imu"), "self._block_words": (10 * channels, 10 * channels),
         "self.block": Words(((0, 0),) * (10 * channels)), "self.imu": Words(((0, 0),) * 6), "self._has_reading": BIT,
         "self.samples": TIME, "self.lost_samples": TIME, "self.imu_error": (0, RARE),
+        "self.is_awake": BIT, "self.cause": (1, 3), "self._next_ms": (0, TIME[1] + 1000), "self._was_heard": BIT,
+        "self._heard_ms": TIME, "self._silent_samples": TIME, "self._was_away": BIT, "self._is_first": BIT,
     }  # fmt: skip
     rules = Rules(
         # What is counted since `restart`, taken and lost, is the session's time.
         known={
             "self.samples + self.lost_samples": TIME, "self.samples + BLOCK_SAMPLES": TIME,
             "self.lost_samples + lost": TIME,
+            # The clock does not go back.
+            "now_ms - self._heard_ms": TIME,
         },
         contracts={
             "in.emg.read_into": ((None,), BIT), "in.emg.take_lost": ((), TIME), "in.emg.lead_off": ((), (0, 15)),
+            "in.emg.begin": ((), None), "in.emg.stop": ((), None),
             "_read": ((None, None), (-RARE, 1)),
         },
     )  # fmt: skip
-    calls = "restart t_samples take_lost next_block lead_off reading".split()
+    names = "restart t_samples take_lost next_block lead_off reading rest feel".split()
+    calls: list[list[tuple[str, list[Value]]]] = [[(name, [])] for name in names]
+    calls += [[("wake", [TIME])], [("check", [TIME])]]
     return Proof(
-        sampler, rules, Invariant(fields), calls=[[(name, [])] for name in calls],
+        sampler, rules, Invariant(fields), calls=calls,
         beside=("_read",),  # it computes nothing
         made=[("__init__", [Ref("in.emg"), Ref("in.imu"), Ref("in.facts")])],
         given={"in.facts.EMG_CHANNELS": (channels, channels)},

@@ -437,7 +437,10 @@ def test_no_history_raises_or_leaves_the_motor_on(
             wearable.clock.sleep_ms(5 * amount)
             wearable.run(10)
         elif action == "put":
-            assert app.at_rest() is None or app.at_rest().put_setting(1 + amount % 5, "cue_pulses") == message.OK
+            assert (
+                app.orders.at_rest() is None
+                or app.orders.at_rest().put_setting(1 + amount % 5, "cue_pulses") == message.OK
+            )
         else:
             verb = {"start": 1, "stop": 2, "calibrate": 3, "cancel": 4}[action]
             assert app.orders.control(verb, 1) in (message.OK, message.RESULT_BUSY, message.RESULT_FLASH)

@@ -245,3 +245,16 @@ def test_the_file_is_records_and_a_checksum(tmp_path):
     found = [schema.from_wire(*values) for _, _, values, _ in decoding.decode(data, 0, len(data) - 4)]
     assert [name for name, _ in found] == list(schema.names())
     assert dict(found)["wearer"] == "zoë"
+
+
+def test_a_folder_that_is_not_there_is_made(tmp_path):
+    """As on a file system that was formatted a moment ago."""
+    folder = tmp_path / "config"
+    config = Config(str(folder))
+    config.load()
+    assert config.boot_count == 1 and not config.was_damaged
+    config.settings.put("cue_pulses", 3)
+    config.save()
+    again = Config(str(folder))
+    again.load()
+    assert again.boot_count == 2 and again.settings["cue_pulses"] == 3

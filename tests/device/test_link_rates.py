@@ -90,9 +90,9 @@ def test_a_stream_is_a_proof_as_long_as_it_runs():
     _, line = recorded(100)
     line.ask(message.RATE, 460_800)
     line.send(message.READ, 1, 0, 1 << 20)
-    for _ in range(100):
-        line.now_ms += 90
-        assert len(line.tick()[0][1][2]) == page.PAGE_BYTES
+    for _ in range(50):
+        line.now_ms += 190
+        assert [len(piece[2]) for _, piece in line.tick()] == [page.PAGE_BYTES] * 2  # two at a time
         assert line.console.bits_per_s == 460_800
     assert line.now_ms > 9000
     quiet(line, 5100)
@@ -109,3 +109,59 @@ def test_rates_that_the_console_or_the_table_refuse_change_nothing():
     assert line.ask(message.RATE, message.LINE_BITS_PER_S) == [message.OK]
     quiet(line, 10_000)
     assert line.console.bits_per_s == message.LINE_BITS_PER_S
+
+
+@pytest.mark.parametrize("pause_ms", [20, 60, 200])
+@pytest.mark.parametrize(("kind", "values"), [(message.STATUS, ()), (message.LIST, (0,)), (message.HELLO, (1, 2))])
+def test_a_frame_that_breaks_behind_its_first_zero_is_no_interrupt(pause_ms, kind, values):
+    """The code behind that zero may be 3."""
+    _, line = recorded(1)
+    quiet(line, 30)
+    wire = line.client.request(kind, values, line.now_ms)
+    assert wire[1] == 3
+    line.console.send(wire[:1])
+    line.link.tick(line.now_ms)
+    line.now_ms += pause_ms
+    line.console.send(wire[1:])
+    assert len(line.tick()) == 1 and line.app.left == 0
+
+
+def test_a_rate_asked_for_again_is_applied_again():
+    """Its reply was lost, and meanwhile the device went back."""
+    _, line = recorded(1)
+    wire = line.send(message.RATE, 460_800)
+    line.link.tick(line.now_ms)
+    line.console.take()
+    quiet(line, 1100)
+    assert line.console.bits_per_s == message.LINE_BITS_PER_S
+    line.console.send(wire)
+    assert line.tick() == [(message.RATE, [message.OK])] and line.console.bits_per_s == 460_800
+
+
+def test_the_way_back_is_tried_until_it_works():
+    _, line = recorded(1)
+    line.ask(message.RATE, 460_800)
+    set_rate, fails = line.console.set_rate, [1, 1, 1]
+
+    def stubborn(bits_per_s):
+        if fails:
+            fails.pop()
+            raise OSError(5)
+        set_rate(bits_per_s)
+
+    line.console.set_rate = stubborn
+    quiet(line, 1100)
+    assert line.console.bits_per_s == message.LINE_BITS_PER_S and not fails
+
+
+def test_flash_that_fails_before_any_request_refuses_nothing():
+    _, line = recorded(1)
+
+    def leave():
+        raise OSError(28)
+
+    line.app.leave = leave
+    line.console.send(b"\x03")
+    with pytest.raises(OSError):
+        line.link.tick(1000)
+    assert line.console.take() == b""

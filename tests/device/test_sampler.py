@@ -39,7 +39,7 @@ class Bench:
         self.clock = Clock(0)
         self.body = Body(io.BytesIO(BODY), self.clock, FACTS.EMG_RAIL_COUNTS, RING, lambda text: None)
         self.sampler = Sampler(self.body, Imu(self.body), FACTS)
-        self.body.begin()
+        self.sampler.wake(0)
         self.blocks: list[tuple[int, int]] = []  # counter at the first sample, its number
         self.gaps: list[tuple[int, int]] = []  # counter at the first lost sample, how many
         self.readings: list[tuple[int, int]] = []
@@ -134,7 +134,7 @@ def test_no_reading_is_none() -> None:
     data[9] = 20  # the IMU at half the rate
     body = Body(io.BytesIO(data), clock, FACTS.EMG_RAIL_COUNTS, RING, lambda text: None)
     sampler = Sampler(body, Imu(body), FACTS)
-    body.begin()
+    sampler.wake(0)
     clock.sleep_ms(60)
     seen = []
     while sampler.next_block():

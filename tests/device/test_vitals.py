@@ -4,6 +4,7 @@ what was measured is kept."""
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,8 @@ from simulated import Simulated, make_body, noise
 from mmc_core import event, message
 from mmc_device import gym
 from mmc_device.vitals import EMPTY_PCT, LOOK_MS
+from mmc_host import programs
+from mmc_host.programs.compiling import compile_program
 from mmc_host.schema import message_rows
 from mmc_host.session import Session, decode
 
@@ -68,6 +71,12 @@ def with_board(monkeypatch: pytest.MonkeyPatch, change: Callable[[simulated.Wear
     monkeypatch.setattr(simulated, "Wearable", Changed)
 
 
+def newest(wearable: Worn) -> tuple[int, int]:
+    """Code and detail of the newest fault."""
+    health = wearable.app.health
+    return health.newest, health._details[health.newest]
+
+
 # USB power
 
 
@@ -104,7 +113,7 @@ def test_the_button_is_refused_with_an_error_and_the_status_says_why(tmp_path: P
     wearable.run(3000)
     assert wearable.buzzes() == 5  # the pattern of an error
     assert wearable.app.desk.gym.state == gym.STATE_READY and wearable.app.activity == message.ACTIVITY_IDLE
-    assert (wearable.app.health.newest, wearable.app.health._detail) == (event.FAULT_REFUSED, message.RESULT_USB_POWER)
+    assert newest(wearable) == (event.FAULT_REFUSED, message.RESULT_USB_POWER)
     wearable.board.power.is_on_usb = False
     wearable.press()
     wearable.run(6000)
@@ -170,7 +179,7 @@ def test_a_gauge_that_fails_or_knows_nothing_ends_nothing(tmp_path: Path) -> Non
     def fail() -> int:
         raise OSError(110)
 
-    wearable.board.power.percent = fail  # type: ignore[method-assign]
+    wearable.board.power.percent = wearable.board.power.minutes = fail  # type: ignore[method-assign]
     wearable.run(2 * LOOK_MS)
     found = wearable.health()
     assert (found["battery_pct"], found["battery_min"]) == (-1, -1)
@@ -206,7 +215,7 @@ def test_without_a_front_end_sessions_can_be_pulled_and_none_begins(
     found = wearable.health()
     assert found["missing"] == 1 | 2
     assert found["words"] == "emg: " + words[0][1] + "; imu: " + words[1][1]
-    assert (wearable.app.health.newest, wearable.app.health._detail) == (event.FAULT_PART, 3)
+    assert newest(wearable) == (event.FAULT_PART, 3)
     assert wearable.ask(message.CONTROL, message.VERB_START, 0) == [message.RESULT_NO_PART]
     assert wearable.session().end is not None
 
@@ -285,6 +294,271 @@ def test_asleep_the_front_end_rests_and_a_movement_or_a_press_wakes_it(tmp_path:
     assert found.accounted and not found.gaps
 
 
+def to_sleep(wearable: Worn) -> None:
+    """Nobody does anything for so long that it falls asleep."""
+    wearable.run(260_000, lambda: wearable.app.desk is not None and wearable.app.desk.is_asleep)
+    assert wearable.app.desk.is_asleep
+    wearable.run(500)
+
+
+def refuse(times: int, then: Callable[..., object]) -> Callable[..., object]:
+    """Raise OSError so often, then do what is to be done."""
+    left = [0] * times
+
+    def call(*arguments: object) -> object:
+        if left:
+            left.pop()
+            raise OSError(19, "no answer")
+        return then(*arguments)
+
+    return call
+
+
+def strict(wearable: Worn) -> None:
+    """A front end that rests must not be read."""
+    emg, read_into = wearable.board.emg, wearable.board.emg.read_into
+
+    def read(block: object) -> bool:
+        assert not emg._is_stopped, "read while it rests"
+        return read_into(block)
+
+    emg.read_into = read
+
+
+# A front end that does not begin, or falls silent
+
+
+def test_a_front_end_that_refuses_to_wake_is_asked_again(tmp_path: Path) -> None:
+    wearable = worn(tmp_path / "a", RESTING)
+    to_sleep(wearable)
+    strict(wearable)
+    wearable.board.emg.begin = refuse(2, wearable.board.emg.begin)
+    wearable.press()
+    assert wearable.ask(message.CONTROL, message.VERB_START, 0) == [message.RESULT_NO_PART]
+    assert newest(wearable) == (event.FAULT_SAMPLER, 19)
+    wearable.run(2500)
+    wearable.begin(2)
+    assert wearable.app.sampler.samples >= 1900
+
+
+def test_a_front_end_that_never_begins_leaves_the_rest_running(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    wearable = worn(tmp_path / "a", RESTING)
+    with_board(monkeypatch, lambda board: setattr(board.emg, "begin", refuse(1000, print)))
+    wearable.power_on()
+    wearable.run(5000)
+    assert wearable.ask(message.CONTROL, message.VERB_START, 0) == [message.RESULT_NO_PART]
+    assert wearable.app.health.faults <= 8  # once a second, not at every tick
+
+
+def test_a_start_that_wakes_it_finds_it_awake(tmp_path: Path) -> None:
+    wearable = worn(tmp_path / "a", RESTING)
+    to_sleep(wearable)
+    strict(wearable)
+    wearable.begin(2)
+    wearable.ask(message.CONTROL, message.VERB_STOP, 0)
+    assert wearable.session().accounted and wearable.session().samples > 1900
+
+
+def test_a_front_end_that_falls_silent_is_begun_anew_and_the_time_is_a_gap(tmp_path: Path) -> None:
+    wearable = worn(tmp_path / "a")
+    wearable.begin(2)
+    emg = wearable.board.emg
+    read_into, begin, stop = emg.read_into, emg.begin, emg.stop
+    emg.read_into = lambda block: False
+    stops: list[int] = []
+    emg.stop = lambda: (stops.append(1), stop())
+
+    def begin_well() -> None:
+        begin()
+        if len(stops) == 3:
+            emg.read_into = read_into
+
+    emg.begin = begin_well
+    wearable.run(10_000)
+    wearable.ask(message.CONTROL, message.VERB_STOP, 0)
+    found = wearable.session()
+    assert found.accounted and {one.cause for one in found.gaps} == {"front_end_silent"}
+    assert len(found.gaps) == len(stops) and all(1000 < gap.lost_samples < 1100 for gap in found.gaps)
+    assert found.end is not None and abs(found.end.t_s - 12) < 0.1  # the counter is the clock all the same
+    assert ("sampler", 110) in [(one.code, one.detail) for one in found.faults]
+    assert 1.9 < found.gaps[0].t_s < 2.1
+
+
+def test_electrodes_may_have_moved_after_half_an_hour_of_rest(tmp_path: Path) -> None:
+    wearable = worn(tmp_path / "a", RESTING)
+    to_sleep(wearable)
+    wearable.press()
+    wearable.run(500)
+    assert wearable.app.wear.came_off == 0
+    to_sleep(wearable)
+    wearable.clock.now_ms += 1_800_000
+    wearable.board.watchdog.feed = lambda: None  # type: ignore[method-assign]
+    wearable.press()
+    wearable.run(500)
+    assert wearable.app.wear.came_off == 15
+
+
+@pytest.mark.parametrize("on_usb", [False, True])
+def test_one_click_wakes_it_whenever_it_comes(tmp_path: Path, on_usb: bool) -> None:
+    wearable = worn(tmp_path / "a", RESTING)
+    wearable.board.power.is_on_usb = on_usb
+    for offset_ms in range(0, 200, 20):
+        to_sleep(wearable)
+        at_ms = wearable.clock.now_ms + 1000 + offset_ms
+        wearable.board.button._presses = [(at_ms, 120)]
+        app = wearable.app
+        while wearable.clock.now_ms < at_ms + 2000:  # as `run` does it
+            app.tick(app._monotonic.now_ms(wearable.clock.ticks_ms()))
+            wearable.board.watchdog.feed()
+            app._pause()
+        assert not app.desk.is_asleep, offset_ms
+
+
+# Faults
+
+
+def test_what_fails_at_every_tick_stands_in_the_log_every_ten_seconds(tmp_path: Path) -> None:
+    wearable = worn(tmp_path / "a")
+    wearable.begin(1)
+    wearable.board.imu.read_into = refuse(10_000, print)
+    wearable.run(35_000)
+    wearable.ask(message.CONTROL, message.VERB_STOP, 0)
+    times = [fault.t_s for fault in wearable.session().faults]
+    assert len(times) == 4 and all(9.9 < b - a < 10.2 for a, b in pairwise(times))
+    assert wearable.app.health.faults > 3000
+
+
+def test_faults_of_different_kinds_do_not_hide_each_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    wearable = worn(tmp_path / "a", RESTING)
+
+    def change(board: simulated.Wearable) -> None:
+        board.reset_cause, board.missing = 3, (("imu", "no answer"),)
+
+    with_board(monkeypatch, change)
+    wearable.power_on()
+    wearable.run(1000)
+    wearable.board.power.is_on_usb = True
+    wearable.press()
+    wearable.run(3000)
+    wearable.board.power.is_on_usb = False
+    for number in (1, 2):
+        wearable.begin()
+        wearable.ask(message.CONTROL, message.VERB_STOP, 0)
+        wearable.run(3000)
+        found = {(fault.code, fault.detail) for fault in wearable.session(number).faults}
+        assert found == ({("part", 2), ("reset", 3), ("refused", message.RESULT_USB_POWER)} if number == 1 else set())
+
+
+def test_the_battery_that_ended_a_session_stands_in_its_log(tmp_path: Path) -> None:
+    wearable = worn(tmp_path / "a")
+    wearable.begin()
+    wearable.board.power.pct = 3
+    wearable.run(4 * LOOK_MS)
+    wearable.board.power.pct = 90
+    wearable.run(2 * LOOK_MS)
+    wearable.begin()
+    wearable.ask(message.CONTROL, message.VERB_STOP, 0)
+    assert [(one.code, one.detail) for one in wearable.session(1).faults] == [("battery", 3)]
+    assert not wearable.session(2).faults
+
+
+def test_a_gauge_of_which_one_half_fails_still_ends_the_session(tmp_path: Path) -> None:
+    wearable = worn(tmp_path / "a")
+    wearable.begin()
+    wearable.board.power.pct = 3
+    wearable.board.power.minutes = refuse(1000, print)  # type: ignore[method-assign]
+    wearable.run(4 * LOOK_MS)
+    assert wearable.app.activity == message.ACTIVITY_IDLE
+
+
+def test_minutes_beyond_the_field_are_its_most(tmp_path: Path) -> None:
+    wearable = worn(tmp_path / "a")
+    wearable.board.power.min = 33_462
+    wearable.run(2 * LOOK_MS)
+    assert wearable.health()["battery_min"] == 32_767
+
+
+# Refusals, and ways out
+
+
+@pytest.mark.parametrize("what", ["usb", "battery"])
+def test_a_calibration_asked_for_in_a_session_is_refused_as_any_other(tmp_path: Path, what: str) -> None:
+    wearable = worn(tmp_path / "a")
+    wearable.begin()
+    wearable.board.power.is_on_usb, wearable.board.power.pct = what == "usb", 3 if what == "battery" else 100
+    wearable.run(LOOK_MS)
+    wanted = message.RESULT_USB_POWER if what == "usb" else message.RESULT_BATTERY
+    assert wearable.ask(message.CONTROL, message.VERB_CALIBRATE, 1) == [wanted]
+    assert wearable.app.activity == message.ACTIVITY_RECORDING
+
+
+def test_a_check_that_is_given_up_stops_the_motor(tmp_path: Path) -> None:
+    wearable = worn(tmp_path / "a", RESTING)
+    for _ in range(2):  # and the next one has it run again
+        wearable.ask(message.CONTROL, message.VERB_CHECK, 0)
+        wearable.run(4000, lambda: wearable.board.motor.is_on)
+        assert wearable.board.motor.is_on
+        wearable.ask(message.CONTROL, message.VERB_CANCEL, 0)
+        assert not wearable.board.motor.is_on
+        wearable.run(3000)
+
+
+def test_maxima_are_asked_of_nobody_who_is_not_there(tmp_path: Path) -> None:
+    wearable = worn(tmp_path / "a", RESTING)
+    wearable.ask(message.PUT_PROGRAM, 1, compile_program(programs.load("mvc-test")))
+    wearable.put(program=1, autostart="always")
+    wearable.power_on()
+    wearable.run(20_000)
+    assert wearable.app.activity == message.ACTIVITY_IDLE
+    assert wearable.ask(message.CONTROL, message.VERB_START, 0) == [message.OK]  # somebody wants it
+    assert wearable.app.activity == message.ACTIVITY_CALIBRATING
+
+
+@pytest.mark.parametrize("when", ["start", "asking", "calibrating", "checking", "asleep", "full"])
+def test_the_console_is_to_be_had_whatever_it_does(tmp_path: Path, when: str) -> None:
+    wearable = worn(tmp_path / "a", RESTING)
+    wearable.put(ask="on", log_mode="raw")
+    app, board = wearable.app, wearable.board
+    if when == "start":
+        wearable.console.send(wearable.client.request(message.CONTROL, (message.VERB_START, 0), 0))
+        app.tick(wearable.clock.now_ms)
+        assert app.activity == message.ACTIVITY_RECORDING and app.pipeline is None
+    elif when == "asking":
+        wearable.begin()
+        wearable.press(1200)
+        assert app.activity == message.ACTIVITY_ASKING
+    elif when == "calibrating":
+        wearable.ask(message.CONTROL, message.VERB_CALIBRATE, 1)
+    elif when == "checking":
+        wearable.ask(message.CONTROL, message.VERB_CHECK, 0)
+        wearable.run(4000, lambda: board.motor.is_on)
+    elif when == "asleep":
+        to_sleep(wearable)
+    else:
+        wearable.begin()
+        app.journal.ready_blocks = 0
+        wearable.run(5000, lambda: app.journal.is_full)
+    wearable.console.take()
+    wearable.client = type(wearable.client)(first_sequence=77)
+    with pytest.raises(SystemExit):
+        wearable.ask(message.BYE)
+    assert not board.motor.is_on
+    wearable.power_on()
+    if wearable.app.journal.session:
+        assert wearable.session().end is not None
+
+
+def test_a_file_system_without_room_for_the_flag_keeps_the_app_running(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with_board(monkeypatch, lambda board: setattr(board, "restart", refuse(1, print)))
+    wearable = worn(tmp_path / "a")
+    wearable.begin()
+    assert wearable.ask(message.BYE) == [message.OK]
+    wearable.run(1000)
+    assert wearable.app.activity == message.ACTIVITY_IDLE and newest(wearable) == (event.FAULT_FLASH, 19)
+
+
 def test_the_chip_does_not_doze_while_the_motor_runs(tmp_path: Path) -> None:
     wearable = worn(tmp_path / "a", RESTING)
     wearable.run(250_000, lambda: wearable.app.desk is not None and wearable.app.desk.is_asleep)
@@ -311,22 +585,3 @@ def test_the_chip_does_not_doze_while_the_motor_runs(tmp_path: Path) -> None:
     app._pause()
     assert not wearable.board.motor.is_on
     assert slept == [("doze", 200), ("sleep", 10), ("doze", 200)]
-
-
-def test_a_front_end_that_fails_to_wake_is_tried_again(tmp_path: Path) -> None:
-    wearable = worn(tmp_path / "a", RESTING)
-    wearable.run(250_000, lambda: wearable.app.desk is not None and wearable.app.desk.is_asleep)
-    emg, tries = wearable.board.emg, []
-    begin = emg.begin
-
-    def fails_twice() -> None:
-        tries.append(1)
-        if len(tries) < 3:
-            raise OSError(12, "no memory")
-        begin()
-
-    emg.begin = fails_twice
-    wearable.press()
-    wearable.run(500)
-    assert len(tries) == 3 and wearable.app.sampler.samples > 300
-    assert wearable.health()["reset_cause"] == 1 and wearable.app.health.newest == event.FAULT_SAMPLER

@@ -53,7 +53,7 @@ def test_the_sampler_takes_a_front_end_and_an_imu_that_are_drivers(monkeypatch: 
     imu.begin(100, 8, 2000)
     chip.accel_mg[:] = 0, 0, 1000
     sampler = Sampler(emg, imu, SimpleNamespace(EMG_CHANNELS=2))
-    emg.begin()
+    sampler.wake(0)
     sampler.restart()
     for _ in range(10):
         timer.run_us(10_000)
@@ -73,7 +73,7 @@ def test_the_sampler_rides_out_150_ms_on_dma_and_counts_what_is_longer(monkeypat
     monkeypatch.setattr(i2s_adc, "time", i2s_adc.time)
     emg, bus, time, _ = dma_rig.build(i2s_adc, dma_rig.wave)
     sampler = Sampler(emg, SimpleNamespace(read_into=lambda reading: False), SimpleNamespace(EMG_CHANNELS=2))
-    emg.begin()
+    sampler.wake(0)
     began_us = time.now_us
     sampler.restart()
 

@@ -26,6 +26,7 @@ class FakeTransport:
     """A line in memory. `lose(n)` says whether the n-th frame to the host, from 0, gets lost."""
 
     name = "fake"
+    has_rate = False
 
     def __init__(self, device: FakeDevice, clock: FakeClock) -> None:
         self.device = device
@@ -79,6 +80,8 @@ class FakeDevice:
         self.protocol_major = message.PROTOCOL_MAJOR
         self.statuses: list[dict[str, int]] = []  # what STATUS says, one after the other; the last one stays
         self.utc_ms = 0
+        self.health: dict[str, int | str] = {}  # what HEALTH says
+        self.on_usb = False  # refuses to measure on USB power, unless it is told to accept it
         self._receiver = frame.Receiver(frame.MAX_TO_DEVICE_BYTES)
 
     def add(self, session: int, data: bytes, *, closed: bool = True, acknowledged: bool = False) -> FakeDevice:
@@ -171,7 +174,16 @@ class FakeDevice:
         self.settings.put(name, value)
         return [[message.OK]]
 
+    def _health(self) -> list[list]:
+        usual = {"reset_cause": 1, "battery_pct": 87, "battery_min": -1, "heap_free": 20480, "micropython": "1.29.0"}
+        known = {**usual, **self.health}
+        return [[known.get(name, "" if name == "words" else 0) for name in message_rows()[message.HEALTH].reply]]
+
     def _control(self, verb: int, argument: int) -> list[list]:
+        if verb == message.VERB_ON_USB:
+            self.on_usb = not argument
+        if verb == message.VERB_START and self.on_usb:
+            return [[message.RESULT_USB_POWER]]
         hurts = verb == message.VERB_ANSWER and argument == event.QUESTION_PAIN << 4 | 1
         return [[message.RESULT_NOT_TODAY if hurts else message.OK]]
 

@@ -41,9 +41,16 @@ class SessionBuilder:
         return b"".join(self.flush()._pages)
 
     def header(
-        self, channels=1, utc_ms=UTC_MS, major=record.FORMAT_MAJOR, wearer="otter", device="mmc-3f2a", log_mode=0
+        self,
+        channels=1,
+        utc_ms=UTC_MS,
+        major=record.FORMAT_MAJOR,
+        wearer="otter",
+        device="mmc-3f2a",
+        log_mode=0,
+        reset_cause=1,
     ):
-        values = (major, record.FORMAT_MINOR, self.session, 12, 1, utc_ms, self.rate_hz, 10, 5, 10, 3906, 977)
+        values = (major, record.FORMAT_MINOR, self.session, 12, reset_cause, utc_ms, self.rate_hz, 10, 5, 10, 3906, 977)
         return self.add(record.SESSION, (*values, channels, log_mode, device, "0.1.0", "sim", wearer))
 
     def channel(

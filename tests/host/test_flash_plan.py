@@ -7,7 +7,6 @@ import pytest
 from flash_facts import MIB, write_board
 
 from mmc_core.errors import UsageError
-from mmc_host.errors import LinkError
 from mmc_host.flash import manifest, plan
 from mmc_host.flash.boards import Board, read_board
 from mmc_host.flash.device_files import Device
@@ -154,13 +153,3 @@ def test_a_full_file_system_is_refused_before_anything_happens(board: Board, app
         plan.decide(board, app, Found(full))
     enough = replace(full.files, free_bytes=manifest.needed_bytes(app, full.files))
     assert plan.decide(board, app, Found(replace(full, files=enough)))
-
-
-def test_which_port() -> None:
-    one = [("/dev/ttyUSB0", "CP2102")]
-    assert plan.choose_port(one, None) == "/dev/ttyUSB0"
-    assert plan.choose_port([], "/dev/other") == "/dev/other"
-    with pytest.raises(LinkError, match="no board found: plug it in"):
-        plan.choose_port([], None)
-    with pytest.raises(LinkError, match=r"several boards found; say which one:\n  --port /dev/ttyUSB0   \(CP2102\)\n"):
-        plan.choose_port([*one, ("/dev/ttyUSB1", "CH340")], None)

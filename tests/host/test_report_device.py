@@ -20,8 +20,8 @@ def told(builder):
     return plain
 
 
-def begun():
-    return SessionBuilder().header().channel()
+def begun(**header):
+    return SessionBuilder().header(**header).channel()
 
 
 def test_nothing_is_said_where_nothing_is_known_or_wrong():
@@ -57,8 +57,7 @@ def test_an_end_that_nobody_asked_for_has_its_reason(reason, words, good):
 
 @pytest.mark.parametrize(("cause", "words"), [(3, "watchdog"), (6, "brown-out")])
 def test_a_start_that_nobody_asked_for_has_its_cause(cause, words):
-    builder = begun().fault(event.FAULT_RESET, cause).level(2.0, 100).end()
-    (sentence,) = told(builder)
+    (sentence,) = told(begun(reset_cause=cause).level(2.0, 100).end())
     assert words in sentence
 
 

@@ -120,6 +120,50 @@ def test_where_the_flash_runs_low_the_signal_ends_and_the_session_goes_on(tmp_pa
     assert "flash ran low" in again.notes[-1]
 
 
+def low_on_flash(folder: Path, blocks: int) -> Simulated:
+    """A raw session that runs, three holds in view."""
+    takes = [noise(4, (2, 2, 2, 2), 1), noise(8, (80, 10, 10, 10), 2), noise(4, (10, 5, 5, 5), 3)]
+    steps = [(0, 0, 3000, 0)] + [(1, 0, 6000, 0), (2, 1, 4000, 350), (1, 0, 4000, 0), (0, 0, 2500, 0)] * 2
+    wearable = Simulated(make_body(takes, steps, 120), folder, blocks=blocks)
+    wearable.put(ch0_reference_kind="mvc", ch0_reference_nv=200_123, log_mode="raw", autostart="off")
+    wearable.run(2000)
+    wearable.console.send(wearable.client.request(message.CONTROL, (message.VERB_START, 0), 0))
+    wearable.app.tick(wearable.clock.now_ms)
+    assert wearable.app.activity == message.ACTIVITY_RECORDING
+    return wearable
+
+
+def ended(wearable: Simulated) -> Session:
+    wearable.ask(message.CONTROL, message.VERB_STOP, 0)
+    return decode(pages_of(wearable.flash_bytes, 1))
+
+
+def test_where_the_flash_was_low_from_the_start_features_are_replayed_to_the_end(tmp_path: Path) -> None:
+    wearable = low_on_flash(tmp_path / "wearable", 48)
+    wearable.app.journal.ready_blocks = 5  # as after many sessions
+    wearable.run(25_000)
+    found = ended(wearable)
+    assert found.raw is None and found.count("detail") == 1 and found.header.log_mode == "raw"
+    again = rerun(found)
+    assert again.source == "features" and len(recorded_events(found)) > 5
+    assert abs(len(again.events) - len(recorded_events(found))) <= 4  # an approximation
+
+
+@pytest.mark.parametrize("stall_ms", [0, 90, 300, 700])
+def test_stalls_around_the_end_of_the_signal_change_nothing(tmp_path: Path, stall_ms: int) -> None:
+    wearable = low_on_flash(tmp_path / "wearable", 96)
+    wearable.run(6000 + stall_ms)
+    wearable.clock.sleep_ms(stall_ms)
+    wearable.app.journal.ready_blocks = 5  # in the very tick that takes what has piled up
+    wearable.run(2000)
+    wearable.clock.sleep_ms(700)  # and a gap where there is no signal any more
+    wearable.run(2000)
+    found = ended(wearable)
+    assert not found.missing and not found.damage and found.accounted
+    again = rerun(found)
+    assert again.events == recorded_events(found) and again.missing == ()
+
+
 def test_a_power_cut_ends_no_hold(data: bytes) -> None:
     cut = decode(data[: len(data) // 4])
     assert cut.end is None

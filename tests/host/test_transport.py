@@ -135,11 +135,12 @@ def test_what_is_no_address_is_a_usage_error(port: str) -> None:
         open_transport(port)
 
 
-def test_tcp_carries_bytes_both_ways_and_tells_when_it_ends() -> None:
+@pytest.mark.parametrize("scheme", ["tcp", "socket"])
+def test_tcp_carries_bytes_both_ways_and_tells_when_it_ends(scheme: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
-        link = open_transport(f"tcp://127.0.0.1:{port}")
-        assert isinstance(link, TcpTransport) and link.name == f"tcp://127.0.0.1:{port}"
+        link = open_transport(f"{scheme}://127.0.0.1:{port}")
+        assert isinstance(link, TcpTransport) and link.name == f"{scheme}://127.0.0.1:{port}"
         peer, _ = server.accept()
         with peer:
             echo = threading.Thread(target=lambda: peer.sendall(peer.recv(4096)[::-1]))
@@ -162,15 +163,17 @@ def test_nobody_at_a_tcp_address_is_a_link_error() -> None:
         open_transport(f"tcp://127.0.0.1:{port}")
 
 
-def ports(monkeypatch: pytest.MonkeyPatch, *found: tuple[str, int | None]) -> None:
+def ports(monkeypatch: pytest.MonkeyPatch, *found: tuple[str, int | None, int]) -> None:
     from serial.tools import list_ports
 
-    listed = [SimpleNamespace(device=device, vid=vid, description=f"UART {device}") for device, vid in found]
+    listed = [
+        SimpleNamespace(device=device, vid=vid, pid=pid, description=f"UART {device}") for device, vid, pid in found
+    ]
     monkeypatch.setattr(list_ports, "comports", lambda: listed)
 
 
 def test_one_wearable_needs_no_port(monkeypatch: pytest.MonkeyPatch, line: tuple[int, str]) -> None:
-    ports(monkeypatch, ("/dev/ttyS0", None))
+    ports(monkeypatch, ("/dev/ttyS0", None, 0))
     with discover.registered(line[1], "scenario holds"):
         assert discover.find_one() == discover.Attached(
             line[1], "sim", f"simulator, scenario holds, process {os.getpid()}"
@@ -178,18 +181,48 @@ def test_one_wearable_needs_no_port(monkeypatch: pytest.MonkeyPatch, line: tuple
         link = open_transport(None)
         assert link.name == line[1]
         link.close()
-    with pytest.raises(LinkError, match="no wearable found"):
+        with pytest.raises(LinkError, match=r"no board found: plug it in.*or name its port with --port"):
+            discover.find_one(("serial",))
+    with pytest.raises(LinkError, match=r"no wearable found: plug it in.*or start one with `mmc-host sim`"):
         open_transport(None)
 
 
-def test_several_wearables_are_listed(monkeypatch: pytest.MonkeyPatch, line: tuple[int, str]) -> None:
-    ports(monkeypatch, ("/dev/ttyUSB1", 0x10C4), ("/dev/ttyACM0", 0x303A), ("/dev/ttyS0", None))
+SEVERAL = (
+    ("/dev/ttyACM0", 0x2341, 0x0043),
+    ("/dev/ttyS0", None, 0),
+    ("/dev/ttyACM1", 0x303A, 0x1001),
+    ("/dev/ttyUSB1", 0x1A86, 0x55D4),
+    ("/dev/ttyUSB0", 0x10C4, 0xEA60),
+)
+
+
+def test_several_wearables_are_listed_the_likely_ones_first(
+    monkeypatch: pytest.MonkeyPatch, line: tuple[int, str]
+) -> None:
+    ports(monkeypatch, *SEVERAL)
     with discover.registered(line[1], "scenario holds"):
-        assert [entry.port for entry in discover.attached()] == ["/dev/ttyACM0", "/dev/ttyUSB1", line[1]]
-        with pytest.raises(LinkError, match="several") as caught:
+        assert [entry.port for entry in discover.attached()] == [
+            "/dev/ttyACM1", "/dev/ttyUSB0", "/dev/ttyUSB1", "/dev/ttyACM0", line[1],
+        ]  # fmt: skip
+        with pytest.raises(LinkError, match="several wearables") as caught:
             discover.find_one()
-    assert "--port /dev/ttyACM0   (UART /dev/ttyACM0)" in str(caught.value)
-    assert f"--port {line[1]}" in str(caught.value)
+        with pytest.raises(LinkError, match="several boards") as board:
+            discover.find_one(("serial",))
+    assert "--port /dev/ttyACM1   (the ESP32's own USB, serial and JTAG)\n" in str(caught.value)
+    assert "--port /dev/ttyUSB0   (CP210x, as on many ESP32 boards)\n" in str(caught.value)
+    assert "--port /dev/ttyACM0   (UART /dev/ttyACM0; hardly a wearable)\n" in str(caught.value)
+    assert f"--port {line[1]}" in str(caught.value) and line[1] not in str(board.value)
+
+
+def test_at_a_terminal_a_number_chooses(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    ports(monkeypatch, *SEVERAL)
+    for stream in ("stdin", "stderr"):
+        monkeypatch.setattr(f"sys.{stream}.isatty", lambda: True)
+    answers = iter(["x", "9", "3"])
+    monkeypatch.setattr("click.termui.visible_prompt_func", lambda text: next(answers))
+    assert discover.find_one().port == "/dev/ttyUSB1"
+    told = capsys.readouterr()
+    assert "  2  /dev/ttyUSB0   (CP210x, as on many ESP32 boards)\n" in told.err and told.out == ""
 
 
 def test_simulators_that_are_gone_are_not_listed(

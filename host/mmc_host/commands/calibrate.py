@@ -7,6 +7,7 @@ import rich_click as click
 
 from mmc_core import message
 from mmc_core.errors import UsageError
+from mmc_host.isolation import accept, usb_option
 from mmc_host.terminal import connected, port_option, say
 
 if TYPE_CHECKING:
@@ -34,8 +35,9 @@ _REASONS = {
     "--reference", is_flag=True, help="A comfortable effort instead of a maximum, for those who may not strain."
 )
 @click.option("--renew", is_flag=True, help="One contraction, after the electrodes came off or after a long break.")
+@usb_option
 @port_option
-def command(reference: bool, renew: bool, port: str | None) -> None:
+def command(reference: bool, renew: bool, on_usb_power: bool, port: str | None) -> None:
     """Measure rest and three contractions; the wearable buzzes when to contract and when to relax."""
     if reference and renew:
         raise UsageError("--reference and --renew exclude each other: renewing takes one comfortable effort anyway")
@@ -43,6 +45,7 @@ def command(reference: bool, renew: bool, port: str | None) -> None:
         before = device.status()
         if before.calibrating:
             device.control(message.VERB_CANCEL)
+        accept(device, on_usb_power)
         kind = message.CALIBRATE_REFERENCE if reference else message.CALIBRATE_MAXIMUM
         device.control(message.VERB_CALIBRATE, message.CALIBRATE_RENEW if renew else kind)
         device.set_time(time.time_ns() // 1_000_000)

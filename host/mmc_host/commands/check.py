@@ -5,6 +5,7 @@ from typing import Any
 import rich_click as click
 
 from mmc_core import event, message
+from mmc_host.isolation import accept, usb_option
 from mmc_host.terminal import connected, json_option, port_option, print_json, print_table, say
 
 _TIMEOUT_S = 20.0
@@ -18,12 +19,14 @@ _WHAT = {
 
 
 @click.command("check")
+@usb_option
 @json_option
 @port_option
-def command(as_json: bool, port: str | None) -> None:
+def command(on_usb_power: bool, as_json: bool, port: str | None) -> None:
     """Check contact and interference of each channel at rest, and what the running motor adds; relax meanwhile."""
     with connected(port) as device:
         muscles = device.settings()
+        accept(device, on_usb_power)
         device.control(message.VERB_CHECK)
         if not as_json:
             say("relax; the motor will run for a moment")

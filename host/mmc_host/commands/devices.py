@@ -17,7 +17,8 @@ def command(ask: bool, as_json: bool) -> None:
     from mmc_host.transport.discover import attached
 
     found: list[dict[str, Any]] = [
-        {"port": entry.port, "kind": entry.kind, "description": entry.description} for entry in attached()
+        {"port": entry.port, "kind": entry.kind, "usb": entry.usb, "description": entry.description}
+        for entry in attached()
     ]
     if ask:
         for entry in found:
@@ -29,7 +30,10 @@ def command(ask: bool, as_json: bool) -> None:
     elif ask:
         print_table(["port", "wearable"], [(entry["port"], _sentence(entry)) for entry in found])
     else:
-        print_table(["port", "what it is"], [(entry["port"], entry["description"]) for entry in found])
+        print_table(
+            ["port", "USB", "what it is"],
+            [(entry["port"], entry["usb"] or "-", entry["description"]) for entry in found],
+        )
 
 
 def _greet(port: str) -> dict[str, Any]:

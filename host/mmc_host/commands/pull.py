@@ -2,20 +2,36 @@
 
 import rich_click as click
 
+from mmc_core import message
 from mmc_host.terminal import connected, json_option, port_option, print_json, progress, say, size_text
 
 
 @click.command("pull")
 @click.option("--stop", is_flag=True, help="End the session that is being recorded first, so that it comes whole.")
+@click.option(
+    "--rate",
+    type=click.Choice(["115200", "230400", "460800", "921600"]),
+    default="460800",
+    show_default=True,
+    help="Bits per second of a serial line; what does not get through is pulled at 115200.",
+)
 @port_option
 @json_option
-def command(stop: bool, port: str | None, as_json: bool) -> None:
+def command(stop: bool, rate: str, port: str | None, as_json: bool) -> None:
     """Bring home all sessions that are not here yet. An interrupted pull goes on where it was."""
     from mmc_host.pull import pull
     from mmc_host.store import Store
 
     with connected(port) as device, Store() as store, progress("pulling") as show:
-        found = pull(device, store, on_progress=lambda session, done, total: show(done, total), stop=stop)
+        # Where the line has no rate, nobody asked for one.
+        found = pull(
+            device,
+            store,
+            on_progress=lambda session, done, total: show(done, total),
+            stop=stop,
+            bits_per_s=int(rate) if device.transport.has_rate else message.LINE_BITS_PER_S,
+            on_note=lambda note: click.echo(note, err=True),
+        )
         newest = device.status().session
     if as_json:
         print_json(

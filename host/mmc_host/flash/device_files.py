@@ -10,6 +10,7 @@ Source: mpremote's own page: its command line is stable, its Python interface is
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
 import sys
 import tempfile
@@ -41,6 +42,7 @@ from mmc_host.flash.partitions import Partition, Table
 
 _CALL_TIMEOUT_S = 120.0
 _ANSWER_TIMEOUT_S = 5.0
+_KNOCKS = 2  # an app that hears the first goes into maintenance; the console hears the second
 _ARCHITECTURES = (
     "",
     "x86",
@@ -154,11 +156,11 @@ class Mpremote:
 
     def answers(self) -> bool:
         """See `Console`."""
-        try:
-            self._call("exec", "pass", timeout_s=_ANSWER_TIMEOUT_S)
-        except LinkError:
-            return False
-        return True
+        for _ in range(_KNOCKS):
+            with contextlib.suppress(LinkError):
+                self._call("exec", "pass", timeout_s=_ANSWER_TIMEOUT_S)
+                return True
+        return False
 
     def copy(self, files: Sequence[Copy]) -> None:
         """See `Console`."""
@@ -337,6 +339,16 @@ def wait_for(console: Console, timeout_s: float, now: Callable[[], float] = time
     while not console.answers():
         if now() >= end:
             raise LinkError(f"MicroPython's console does not answer within {timeout_s:.0f} s")
+
+
+def folder(console: Console) -> str:
+    """Return the folder that the device works in: "/" where boot.py started no app."""
+    return console.run("import os\nprint(os.getcwd())").strip()
+
+
+def make_folder(console: Console, path: str) -> None:
+    """Make a folder unless it is there."""
+    console.run(f"import os\ntry:\n    os.stat({path!r})\nexcept OSError:\n    os.mkdir({path!r})")
 
 
 def script(starts: Sequence[str]) -> str:

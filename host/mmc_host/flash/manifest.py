@@ -20,6 +20,7 @@ ACTIVE = "/active"
 BOOT = "/boot.py"
 BUTTON = "/button"
 MAINTENANCE = "/maintenance"
+SETTINGS = "/config"  # where boards keep settings; never looked into
 MAIN = "/main.py"  # of somebody else's; ours are in the folders
 SET_ASIDE = "{}_before_mmc{}.py"  # what somebody else had there
 _NEW = ".new"  # what is written beside a file before it takes the file's name

@@ -2,7 +2,7 @@
 
 In:     a board; what was found of the device: its console, its chip, its partition table, its sessions
 Out:    steps in order, each with its reason; none when the device is up to date
-Errors: UsageError, LinkError: one sentence for each way in which it can't go on
+Errors: UsageError: one sentence for each way in which it can't go on
 State:  none, and nothing is touched: all of it can be tested, and shown before it is done
 
 The order keeps a power cut harmless. Whatever a new layout would lose is backed up first. The table is written last:
@@ -12,11 +12,9 @@ MicroPython makes a file system only where the first block is blank, and loops f
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mmc_core.errors import UsageError
-from mmc_host.errors import LinkError
 from mmc_host.flash import manifest, partitions
 from mmc_host.flash.boards import Board
 from mmc_host.flash.device_files import Device
@@ -84,26 +82,6 @@ class UpdateApp:
 
 
 Step = Backup | Blank | WriteFirmware | WriteTable | UpdateApp
-
-
-def choose_port(found: Sequence[tuple[str, str]], wanted: str | None) -> str:
-    """Return the port to flash.
-
-    Args:
-        found: attached serial ports, each with what it is.
-        wanted: the user's choice; None: the only one.
-
-    Raises:
-        LinkError: there is none, or there are several; the message lists them.
-    """
-    if wanted is not None:
-        return wanted
-    if not found:
-        raise LinkError("no board found: plug it in with a cable that carries data, or name its port with --port")
-    if len(found) > 1:
-        lines = "\n".join(f"  --port {port}   ({what})" for port, what in found)
-        raise LinkError(f"several boards found; say which one:\n{lines}")
-    return found[0][0]
 
 
 def needs_chip(board: Board, found: Found) -> bool:

@@ -31,7 +31,7 @@ def ending(session: Session) -> list[str]:
 
 def troubles(session: Session) -> list[str]:
     """What a reader should know of, and do something about."""
-    found = [_RESETS[one.detail] for one in session.faults if one.code == "reset" and one.detail in _RESETS]
+    found = [_RESETS[session.header.reset_cause]] if session.header.reset_cause in _RESETS else []
     detail = next((one.t_s for one in session.events if one.kind == "detail"), None)
     if detail is not None:
         found.append(f"The flash ran low: the raw signal ends at {clock(detail)}, everything else goes on.")

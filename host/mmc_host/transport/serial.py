@@ -1,10 +1,12 @@
 """A serial port, or what looks like one: USB serial of a board, or the simulator's pseudo-terminal.
 
 In:    the port's path
-Out:   a `Transport` at 115200 baud, 8N1, raw. The reset lines DTR and RTS are put to rest before the port is opened
+Out:   a `Transport` at first at 115200 baud, 8N1, raw. The reset lines DTR and RTS are put to rest before the port is
+       opened
 State: the open port, and a lock that other processes of this program respect and that says who holds it
 """
 
+import contextlib
 import errno
 import fcntl
 import os
@@ -12,11 +14,11 @@ import select
 import termios
 from pathlib import Path
 
+from mmc_core import message
 from mmc_core.errors import UsageError
 from mmc_host.errors import LinkError
 from mmc_host.paths import runtime_dir, writing_in
 
-BAUD = 115_200
 _WRITE_TIMEOUT_S = 5.0
 _READ_BYTES = 4096
 _GONE = (errno.EIO, errno.ENXIO, errno.ENODEV)  # what reading a device says that is no longer there
@@ -76,7 +78,9 @@ class SerialTransport:
         if "://" in port:
             raise UsageError(f"{port!r} is no port: give a serial device's path, tcp://host:port or sim://scenario")
         self._name = port
-        self._serial = serial.Serial(baudrate=BAUD, timeout=0, write_timeout=_WRITE_TIMEOUT_S, exclusive=True)
+        self._serial = serial.Serial(
+            baudrate=message.LINE_BITS_PER_S, timeout=0, write_timeout=_WRITE_TIMEOUT_S, exclusive=True
+        )
         self._serial.port = port
         self._serial.dtr = False
         self._serial.rts = False
@@ -93,6 +97,21 @@ class SerialTransport:
     def name(self) -> str:
         """The path of the port."""
         return self._name
+
+    @property
+    def has_rate(self) -> bool:
+        """See `Transport.has_rate`; a chip's own USB has none, and says yes to all of them."""
+        return True
+
+    def set_rate(self, bits_per_s: int) -> None:
+        """See `Transport.set_rate`."""
+        before = self._serial.baudrate
+        try:
+            self._serial.baudrate = bits_per_s
+        except (OSError, termios.error, ValueError) as error:
+            with contextlib.suppress(OSError, termios.error, ValueError):
+                self._serial.baudrate = before
+            raise LinkError(f"{self._name} does not do {bits_per_s} bit/s ({error})") from error
 
     def read(self, timeout_s: float) -> bytes:
         """See `Transport.read`."""

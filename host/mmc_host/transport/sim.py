@@ -57,6 +57,15 @@ class SimTransport:
         """The address."""
         return self._name
 
+    @property
+    def has_rate(self) -> bool:
+        """See `Transport.has_rate`: a pseudo-terminal has none."""
+        return False
+
+    def set_rate(self, bits_per_s: int) -> None:
+        """See `Transport.set_rate`."""
+        raise LinkError(f"{self.name} has no rate to set to {bits_per_s} bit/s")
+
     def read(self, timeout_s: float) -> bytes:
         """See `Transport.read`."""
         try:

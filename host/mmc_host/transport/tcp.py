@@ -1,6 +1,6 @@
 """A line over TCP: a simulator or a serial bridge that listens somewhere.
 
-In:  `tcp://host:port`
+In:  `tcp://host:port`, or `socket://host:port`
 Out: a `Transport`
 """
 
@@ -22,7 +22,7 @@ class TcpTransport:
         """Connect to `address`.
 
         Args:
-            address: `tcp://host:port`.
+            address: `tcp://host:port`, or `socket://host:port`.
 
         Raises:
             LinkError: nobody answers there.
@@ -46,6 +46,15 @@ class TcpTransport:
     def name(self) -> str:
         """The address."""
         return self._name
+
+    @property
+    def has_rate(self) -> bool:
+        """See `Transport.has_rate`: the other end's rate is the bridge's affair."""
+        return False
+
+    def set_rate(self, bits_per_s: int) -> None:
+        """See `Transport.set_rate`."""
+        raise LinkError(f"{self.name} has no rate to set to {bits_per_s} bit/s")
 
     def read(self, timeout_s: float) -> bytes:
         """See `Transport.read`."""
