@@ -159,7 +159,7 @@ elif command == "read-flash":
     flash.seek(int(rest[0], 0))
     pathlib.Path(rest[2]).write_bytes(flash.read(int(rest[1], 0)))
 elif command == "write-flash":
-    assert rest.pop(0) == "--skip-flashed"
+    assert (rest.pop(0), rest.pop(0), rest.pop(0)) == ("--flash-size", "detect", "--skip-flashed")
     for number, (address, name) in enumerate(zip(rest[::2], rest[1::2])):
         if number == facts.get("cut_at"):
             sys.exit("A fatal error occurred: the chip stopped responding.")

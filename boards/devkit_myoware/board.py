@@ -16,7 +16,7 @@ from mmc_drivers.esp32_adc import Esp32Adc
 from mmc_drivers.missing import NoImu
 from mmc_drivers.mpu6050 import Mpu6050
 from mmc_drivers.power import Power
-from mmc_drivers.rmt import DIVIDER, Pulse
+from mmc_drivers.rmt import CHANNELS_ESP32, DIVIDER, Pulse
 
 _RESET_STATE = 0x3FF48034
 
@@ -26,7 +26,11 @@ def open_board():
     modules = (machine, esp32, micropython, sys, select)
     board = Board(board_facts, modules, Pin(27, Pin.IN, Pin.PULL_UP), 0, _RESET_STATE)
     motor = Pin(25, Pin.OUT, value=0)
-    board.motor = Erm(Pulse(motor, lambda carrier: esp32.RMT(0, pin=motor, clock_div=DIVIDER, tx_carrier=carrier)))
+
+    def open_rmt(number, carrier):
+        return esp32.RMT(number, pin=motor, clock_div=DIVIDER, tx_carrier=carrier)
+
+    board.motor = Erm(Pulse(motor, open_rmt, CHANNELS_ESP32))
     adcs = [(number, ADC(Pin(number), atten=ADC.ATTN_11DB)) for number in (34, 35)]
     board.emg = Esp32Adc(adcs, Timer(0), time.ticks_us, board_facts.EMG_RATE_HZ, board_facts.EMG_RING_SAMPLES)
     imu = Mpu6050(I2C(0, sda=Pin(21), scl=Pin(22), freq=400000))

@@ -97,8 +97,8 @@ class App:
 
     def _pause(self):
         """Until the next tick. In a call of its own: what `run` looks at itself it keeps from being let go of."""
-        if not self.desk or not self.desk.is_asleep or self._button.is_moving:
-            self._clock.sleep_ms(BLOCK_MS)
+        if not self.desk or not self.desk.is_asleep or self._button.is_moving or not self.haptic.is_quiet(self.now_ms):
+            self._clock.sleep_ms(BLOCK_MS)  # light sleep would stop the clock that bounds the motor's time
         elif not self.vitals.is_on_usb:
             self._clock.doze_ms(_SLEEP_MS)
         else:  # somebody may talk to it

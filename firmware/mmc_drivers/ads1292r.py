@@ -24,7 +24,7 @@ from mmc_core.compat import const, micropython, ptr8, ptr16, ptr32
 RAIL = const(16383)
 EDGES = const(30000)  # the edge counter begins again there
 
-_STANDBY, _RESET, _START, _STOP = 0x04, 0x06, 0x08, 0x0A
+_WAKEUP, _STANDBY, _RESET, _START, _STOP = 0x02, 0x04, 0x06, 0x08, 0x0A
 _RDATAC, _SDATAC, _RREG, _WREG = 0x10, 0x11, 0x20, 0x40
 _ID, _CONFIG1, _CONFIG2, _LOFF, _CH1SET, _CH2SET = 0x00, 0x01, 0x02, 0x03, 0x04, 0x05
 _RLD_SENS, _LOFF_SENS, _RESP1, _RESP2 = 0x06, 0x07, 0x09, 0x0A
@@ -93,7 +93,7 @@ class Ads1292r:
     """The role `emg`."""
 
     def __init__(self, spi, cs, drdy, count_edges, rate_hz, gain, shift, ring_samples=256):
-        """count_edges(): falling edges of DRDY since whenever, modulo EDGES: `machine.Counter` on the ESP32."""
+        """count_edges(): falling edges of DRDY since whenever, modulo EDGES: `esp32.PCNT` with that bound."""
         self._spi = spi
         self._cs = cs
         self._drdy = drdy
@@ -116,6 +116,7 @@ class Ads1292r:
     def begin(self):
         """Check who answers, set up, convert."""
         self._drdy.irq(None)
+        self._command(_WAKEUP)  # in standby, which `stop` leaves it in, it may hear nothing else
         self._command(_RESET)
         time.sleep_ms(_RESET_MS)
         self._command(_SDATAC)

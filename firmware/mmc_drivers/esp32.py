@@ -5,7 +5,8 @@ Out:   an object with those roles; a board puts its other parts on it
 State: the button's pin, a byte of the console, what is missing
 Cost:  `read` one poll and one byte; nothing allocated
 Source: MicroPython's machine, esp32, select; ESP32 reference manual: RTC_CNTL_RESET_STATE has the last reset's cause
-        in its bits 0 to 5; 15 is the brown-out detector
+        in its bits 0 to 5; 15 is the brown-out detector. ESP-IDF's ext0_wakeup_prepare, and MicroPython's issue 3835: a
+        pin that may wake reads 0 after light sleep until it is set up again
 
 MicroPython tells a brown-out as power on, therefore the register. The watchdog begins with its first feed: a journal
 that is full takes longer to look through than the watchdog waits.
@@ -23,6 +24,7 @@ BROWN_OUT = const(6)  # as a cause of reset, beside those of `machine`
 _CAUSE_BITS = const(0x3F)
 _BY_BROWN_OUT = const(15)
 _PATIENCE_MS = const(8000)
+_FIFO_MS = const(12)  # 128 bytes at 115200 bit/s: the console waits until they are in there, not until they are out
 _MAINTENANCE = "/maintenance"
 _EOPNOTSUPP = const(95)
 _ENODEV = const(19)
@@ -52,7 +54,8 @@ class Console:
         self._output.write(memoryview(data)[:size])
 
     def set_rate(self, bits_per_s):
-        """Both directions from now on. OSError where the port does not let go of its console."""
+        """Both directions, once what was written is out. OSError where the port does not let go of its console."""
+        time.sleep_ms(_FIFO_MS)
         try:
             self._uart(0, bits_per_s)
         except ValueError:
@@ -62,8 +65,10 @@ class Console:
 class Clock:
     """The role `clock`."""
 
-    def __init__(self, lightsleep):
+    def __init__(self, lightsleep, button):
+        """button: its pin, which ends a doze."""
         self._lightsleep = lightsleep
+        self._button = button
 
     def ticks_ms(self):
         """Milliseconds, wrapping at 2^30."""
@@ -76,6 +81,7 @@ class Clock:
     def doze_ms(self, ms):
         """Wait with most of the chip off; a press of the button ends it."""
         self._lightsleep(ms)
+        self._button.init(self._button.IN)  # sleep has lent the pin to the RTC: until it is back it reads 0
 
 
 class Button:
@@ -123,7 +129,7 @@ class Board:
         self.missing = ()
         self.micropython = ".".join([str(number) for number in sys.implementation.version[:3]])
         self.console = Console(sys, select, machine.UART)
-        self.clock = Clock(machine.lightsleep)
+        self.clock = Clock(machine.lightsleep, button)
         self.button = Button(button, pressed)
         esp32.wake_on_ext0(button, bool(pressed))
         self.watchdog = Watchdog(machine.WDT)

@@ -219,7 +219,7 @@ class I2sAdc:
         """Fill `block` (array('h'), samples x 2) and return True, or False when fewer samples wait."""
         self._block_samples = samples = len(block) >> 1
         if self._head - self._tail < samples:
-            if not self._is_stopped:
+            if self._bus and not self._is_stopped:
                 self._pump()
             if self._head - self._tail < samples:
                 return False
@@ -239,7 +239,7 @@ class I2sAdc:
 
     def take_lost(self):
         """Samples lost behind those read, once less than a block of them is left; else 0."""
-        if not self._is_stopped or self._head - self._tail >= self._block_samples > 0:
+        if not self._bus or not self._is_stopped or self._head - self._tail >= self._block_samples > 0:
             return 0
         for _ in range(_BUFFER_US):  # a few times, or until the end of a buffer is far
             before_us = self._ticks_us()

@@ -17,7 +17,7 @@ from mmc_sim.chips import lsm6ds as lsm
 from mmc_sim.chips import max17048 as gauge
 from mmc_sim.chips import mpu6050 as mpu
 from mmc_sim.chips.esp32_adc import Adc, Ticker
-from mmc_sim.chips.rmt import OutputPin, Rmt
+from mmc_sim.chips.rmt import OutputPin, Rmt, StoppableRmt
 from mmc_sim.flash import Flash
 
 CAUSE_REGISTERS = {"esp32": 0x3FF48034, "esp32s3": 0x60008038}
@@ -84,6 +84,7 @@ class Pin(OutputPin):
         bench.pins[number] = self
         self._wire = bench.wires.get(number)
         self._pull = pull
+        self.is_lent = False  # to the RTC, by light sleep: then it reads 0
         if pull:
             self.uses.add("pull")
         if mode == self.OUT:
@@ -92,6 +93,9 @@ class Pin(OutputPin):
             self.uses.add("in")
 
     def init(self, mode, value=None):
+        if mode == self.IN and "in" in self.uses:
+            self.is_lent = False
+            return
         self.uses.add("out")
         OutputPin.init(self, mode, value)
 
@@ -102,6 +106,8 @@ class Pin(OutputPin):
             return self._wire(level)
         if "in" not in self.uses:
             raise BusMisuse(f"pin {self.number} is no input")
+        if self.is_lent:
+            return 0
         if self._wire is not None:
             return self._wire()
         if not self._pull:
@@ -139,18 +145,27 @@ class Timer(Ticker):
         bench.time.runs = self
 
 
-class Counter:
-    """`machine.Counter`: edges of a pin."""
+class PCNT:
+    """`esp32.PCNT`: edges of a pin; at its bound it begins at 0 again."""
 
-    FALLING = 2
+    INCREMENT = 1
 
-    def __init__(self, number, src, edge, max):
-        if edge != self.FALLING:
-            raise BusMisuse("data gets ready with the falling edge")
-        src.has("in")
-        self._modulus = max + 1
+    def __init__(self, number, min, max):
+        if not 0 <= number <= 3 or not -32768 <= min < 0 < max <= 32767:
+            raise BusMisuse(f"PCNT {number} from {min} to {max}")
+        self._modulus = max
+        self._counts = self._is_started = False
+
+    def init(self, channel, pin, falling):
+        pin.has("in")
+        self._counts = channel == 0 and falling == self.INCREMENT
+
+    def start(self):
+        self._is_started = True
 
     def value(self):
+        if not self._counts or not self._is_started:
+            raise BusMisuse("it counts nothing")
         return bench.front_end.edges % self._modulus
 
 
@@ -186,11 +201,12 @@ class Implementation:
 class Port:
     """Modules `machine`, `esp32`, `micropython`, `sys` and `select` in one."""
 
-    Pin, ADC, Timer, Counter, PWM, I2S = Pin, ADC, Timer, Counter, PWM, I2S
+    Pin, ADC, Timer, PCNT, PWM, I2S = Pin, ADC, Timer, PCNT, PWM, I2S
     POLLIN = 1
     TYPE_DATA = 1
     implementation = Implementation
     poll = Poller
+    wakes = None  # the pin that ends light sleep
 
     def __init__(self):
         self.stdin, self.stdout = Stream(), Stream()
@@ -198,7 +214,8 @@ class Port:
         self.mem32 = {CAUSE_REGISTERS[bench.chip]: 0xC40 | CAUSE}  # of the other processor too
         self.Partition = self
         # What is imported by its name must be no method.
-        self.I2C, self.SPI, self.RMT = self.open_i2c, self.open_spi, Rmt
+        self.I2C, self.SPI = self.open_i2c, self.open_spi
+        self.RMT = Rmt if bench.chip == "esp32" else StoppableRmt
 
     # machine
 
@@ -229,6 +246,8 @@ class Port:
 
     def lightsleep(self, ms):
         bench.time.now_us += 1000 * ms  # nothing runs
+        if self.wakes:
+            self.wakes.is_lent = True
 
     def reset(self):
         raise SystemExit
@@ -246,6 +265,7 @@ class Port:
 
     def wake_on_ext0(self, pin, level):
         self.told.append(("wake", pin.number, level))
+        self.wakes = pin
 
     def find(self, kind, label):
         return [bench.flash] if (kind, label) == (1, "journal") else []

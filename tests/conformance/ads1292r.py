@@ -66,14 +66,14 @@ def begins(driver):
     for rate_hz in sorted(RATES):
         emg, chip, _, _ = build(driver, rate_hz=rate_hz, gain=6)
         emg.begin()
-        same(chip.commands, [0x06, 0x11, 0x10, 0x08])
+        same(chip.commands, [0x02, 0x06, 0x11, 0x10, 0x08])
         same(
             chip.written,
             [(1, RATES[rate_hz]), (2, 0xE0), (3, 0x10), (4, 0), (5, 0), (6, 0x2F), (7, 0x0F), (9, 0x02), (10, 0x03)],
         )
         emg.stop()
-        same(chip.commands[4:], [0x11, 0x0A, 0x04])
-        assert not chip.is_converting
+        same(chip.commands[5:], [0x11, 0x0A, 0x04])
+        assert not chip.is_converting and chip.is_in_standby
     for gain in sorted(GAINS):
         emg, chip, _, _ = build(driver, gain=gain, shift=3)
         emg.begin()
@@ -227,18 +227,34 @@ def spoils(driver):
         same(emg.take_lost(), 0)
 
 
+def sleeps(driver):
+    """Stopped and begun again, as often as one likes: samples from a fresh start each time, none from before."""
+    block = array("h", [0] * 20)
+    emg, chip, time, _ = build(driver, lambda number, channel: 500 + 100 * channel)
+    for _ in range(20):
+        emg.begin()
+        time.sleep_ms(25)
+        assert emg.read_into(block) and emg.read_into(block) and not emg.read_into(block)
+        same((emg.take_lost(), emg.bus_errors), (0, 0))
+        emg.stop()
+        edges = chip.edges
+        time.sleep_ms(1000)
+        assert not emg.read_into(block)
+        same(chip.edges, edges)
+
+
 def tells_what_failed(driver):
     """Nobody there, somebody else, registers that do not hold, no data, each transaction."""
     for identity in (0x00, 0x53, 0xFF):
         emg, chip, _, bus = build(driver, identity=identity)
         fails(emg.begin, 19, "ADS1292R", "0x00", "identity 0x{:02X}".format(identity))
-        same((chip.written, bus.fault.transactions), ([], 2 + 5))
+        same((chip.written, bus.fault.transactions), ([], 3 + 5))
     emg, chip, _, bus = build(driver)
     chip.flips[0] = 0xFF
     sleep = driver.time.sleep_ms
 
     def late(ms):  # the fifth try gets through
-        if bus.fault.transactions == 2 + 4:
+        if bus.fault.transactions == 3 + 4:
             chip.flips.clear()
         sleep(ms)
 
@@ -260,7 +276,7 @@ def tells_what_failed(driver):
         fails(emg.begin, 19, "ADS1292R SPI ")
         emg.begin()  # and it is selected no more
     bus.fault.is_stuck = True
-    fails(emg.begin, 110, "ADS1292R SPI command 0x06")
+    fails(emg.begin, 110, "ADS1292R SPI command 0x02")
     fails(emg.stop, 110, "ADS1292R SPI command 0x11")
 
 
@@ -271,4 +287,5 @@ def conform(driver, lock, unlock):
     tells_leads(driver)
     loses(driver, lock, unlock)
     spoils(driver)
+    sleeps(driver)
     tells_what_failed(driver)

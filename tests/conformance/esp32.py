@@ -35,12 +35,18 @@ class Poller:
 
 
 class Pin:
-    """An input."""
+    """An input. Light sleep takes it if it may wake: then it reads 0 until it is set up again, as on the chip."""
 
+    IN = 1
     level = 1
+    is_lent = False
 
     def __call__(self):
-        return self.level
+        return 0 if self.is_lent else self.level
+
+    def init(self, mode):
+        same(mode, self.IN)
+        self.is_lent = False
 
 
 class Partition:
@@ -77,6 +83,7 @@ class Machine:
         self._cause = cause
         self.stdin, self.stdout = Stream(), Stream()
         self.is_fixed = False
+        self._wakes = None
 
     def poll(self):
         return Poller()
@@ -91,9 +98,11 @@ class Machine:
 
     def lightsleep(self, ms):
         self.told.append(("lightsleep", ms))
+        self._wakes.is_lent = True
 
     def wake_on_ext0(self, pin, level):
         self.told.append(("wake", pin, level))
+        self._wakes = pin
 
     def unique_id(self):
         return b"\xd8\xa0\x1d\x0a\xb0\xff"
@@ -156,8 +165,9 @@ def talks(driver):
     same([board.console.read() for _ in range(5)], [3, 0, 255, -1, -1])
     board.console.write(bytearray(b"\n\r\x00rest"), 3)
     same(machine.stdout.written, b"\n\r\x00")
+    driver.time = time = Time()
     board.console.set_rate(921600)
-    same(machine.told[-1], ("uart", 0, 921600))
+    same((machine.told[-1], time.slept), (("uart", 0, 921600), [12]))
     machine.is_fixed = True
     fails(lambda: board.console.set_rate(9600), 95, "fixed")
 
@@ -177,6 +187,8 @@ def waits(driver):
     board.clock.sleep_ms(10)
     same(time.slept, [10])
     board.clock.doze_ms(200)
+    for pin.level in (0, 1):
+        same(board.button.is_down(), pin.level == 1)
     board.watchdog.feed()
     board.watchdog.feed()
     same(machine.told[2:], [("lightsleep", 200), ("wdt", 8000), "feed", "feed"])

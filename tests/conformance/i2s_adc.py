@@ -88,13 +88,16 @@ def begins(driver):
     same((emg.late_us(990), emg.lead_off(), driver.RAIL, driver.PV_PER_COUNT), (0, 0, 16383, 3000000000000 // 32768))
     emg.begin()
     same(len(bus.opened), 2)
-    emg.stop()
-    same((bus.is_open, clock.freq()), (False, 0))
-    emg.stop()
+    block = array("h", [0] * 20)
+    for _ in range(20):
+        emg.stop()
+        same((bus.is_open, clock.freq(), emg.read_into(block), emg.take_lost()), (False, 0, False, 0))
+        emg.stop()
+        emg.begin()
     emg, bus, _, clock = build(driver)
     bus.has_memory = False
     fails(emg.begin, -257, "I2S ADC port 1", "8 DMA buffers")
-    same((bus.is_open, clock.freq()), (False, 0))
+    same((bus.is_open, clock.freq(), emg.read_into(block), emg.take_lost()), (False, 0, False, 0))
     emg, bus, _, clock = build(driver)
     bus.is_dead = True
     fails(emg.begin, 5, "I2S ADC port 1", "no buffer")

@@ -3,25 +3,69 @@
 from conformance.expectations import fails, same
 
 from mmc_sim.bus import Time
-from mmc_sim.chips.rmt import OutputPin, Rmt
+from mmc_sim.chips.rmt import OutputPin, Rmt, StoppableRmt
 
 
-def build(driver):
+def build(driver, rmt, channels):
     """An output, its pin, its time, and what RMTs were asked for."""
     time = Time()
     pin = OutputPin(time)
     asked = []
 
-    def open_rmt(carrier):
+    def open_rmt(number, carrier):
         asked.append(carrier)
-        return Rmt(0, pin=pin, clock_div=driver.DIVIDER, tx_carrier=carrier)
+        return rmt(number, pin=pin, clock_div=driver.DIVIDER, tx_carrier=carrier)
 
-    return driver.Pulse(pin, open_rmt), pin, time, asked
+    return driver.Pulse(pin, open_rmt, channels), pin, time, asked
+
+
+def runs_on(driver):
+    """What can't be stopped ends unheard; as many at a time as there are channels, and none is lost."""
+    pulse, pin, time, _ = build(driver, Rmt, driver.CHANNELS_ESP32)
+    same(driver.CHANNELS_ESP32, 7)
+    for _ in range(50):
+        for number in range(7):
+            pulse.run(80)
+            same((pin.duty_pct, len(pin.channels)), (80, number + 1))
+            time.sleep_ms(60)
+            pulse.end()
+            same(pin.duty_pct, 0)
+            time.sleep_ms(60)
+            same(pin.duty_pct, 0)
+        fails(lambda: pulse.run(80), 16, "no channel")
+        same((pin.duty_pct, pulse.is_over()), (0, True))
+        time.sleep_ms(1100)
+        pulse.end()
+        same((pin.duty_pct, len(pin.channels), pulse.expired), (0, 0, 0))
+    for _ in range(50):  # one pulse after the other, as fast as they are felt as such
+        pulse.run(80)
+        time.sleep_ms(100)
+        pulse.end()
+        time.sleep_ms(100)
+
+
+def stops(driver):
+    """One channel is enough where it can be stopped."""
+    pulse, pin, time, _ = build(driver, StoppableRmt, driver.CHANNELS_ESP32S3)
+    same(driver.CHANNELS_ESP32S3, 1)
+    for _ in range(50):
+        pulse.run(80)
+        time.sleep_ms(60)
+        pulse.end()
+        same((pin.duty_pct, len(pin.channels)), (0, 0))
 
 
 def conform(driver, lock, unlock):
+    """Both chips."""
+    bounds(driver, Rmt, driver.CHANNELS_ESP32)
+    bounds(driver, StoppableRmt, driver.CHANNELS_ESP32S3)
+    runs_on(driver)
+    stops(driver)
+
+
+def bounds(driver, rmt, channels):
     """Duties, the end by itself to the microsecond, ends by hand, and what nobody ended in time."""
-    pulse, pin, time, asked = build(driver)
+    pulse, pin, time, asked = build(driver, rmt, channels)
     same((pin.duty_pct, pulse.is_over()), (0, True))  # whatever it was
     for duty_pct in (1, 50, 60, 99):
         pulse.run(duty_pct)

@@ -557,3 +557,31 @@ def test_a_file_system_without_room_for_the_flag_keeps_the_app_running(
     assert wearable.ask(message.BYE) == [message.OK]
     wearable.run(1000)
     assert wearable.app.activity == message.ACTIVITY_IDLE and newest(wearable) == (event.FAULT_FLASH, 19)
+
+
+def test_the_chip_does_not_doze_while_the_motor_runs(tmp_path: Path) -> None:
+    wearable = worn(tmp_path / "a", RESTING)
+    wearable.run(250_000, lambda: wearable.app.desk is not None and wearable.app.desk.is_asleep)
+    app, slept = wearable.app, []
+
+    class Waits:
+        """A clock that notes how it is waited for."""
+
+        ticks_ms = wearable.board.clock.ticks_ms
+
+        def sleep_ms(self, ms: int) -> None:
+            slept.append(("sleep", ms))
+
+        def doze_ms(self, ms: int) -> None:
+            slept.append(("doze", ms))
+
+    wearable.run(2000)
+    app._clock = Waits()
+    app._pause()
+    app.note_fault(event.FAULT_FLASH, 5)
+    assert wearable.board.motor.is_on
+    app._pause()
+    wearable.run(2500)
+    app._pause()
+    assert not wearable.board.motor.is_on
+    assert slept == [("doze", 200), ("sleep", 10), ("doze", 200)]

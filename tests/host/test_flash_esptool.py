@@ -110,12 +110,14 @@ def test_what_it_does_not_say_is_no_guess(recorder: Recorder) -> None:
 def test_pieces_are_written_in_their_order(recorder: Recorder) -> None:
     recorder.tool.write([Piece("program", 0x10000, b"\xe9p"), Piece("partition-table", 0x8000, b"\xaa\x50")])
     ((arguments, contents),) = recorder.calls()
-    assert arguments[:9] == [*FIRST, "no-reset", "write-flash", "--skip-flashed", "0x10000"]
-    assert Path(arguments[9]).name == "0-program.bin"
-    assert arguments[10] == "0x8000" and Path(arguments[11]).name == "1-partition-table.bin"
-    assert len(arguments) == 12
+    assert arguments[:7] == [*FIRST, "no-reset", "write-flash"]
+    # Stock images name 4 MB in the boot loader's header, or whatever they were built for.
+    assert arguments[7:11] == ["--flash-size", "detect", "--skip-flashed", "0x10000"]
+    assert Path(arguments[11]).name == "0-program.bin"
+    assert arguments[12] == "0x8000" and Path(arguments[13]).name == "1-partition-table.bin"
+    assert len(arguments) == 14
     assert contents == ["e970", "aa50"]
-    assert not Path(arguments[9]).exists()
+    assert not Path(arguments[11]).exists()
 
 
 def test_only_the_restart_leaves_the_boot_loader(recorder: Recorder) -> None:
@@ -165,4 +167,5 @@ def test_the_real_esptool_knows_every_option_and_command() -> None:
     told = help_of()
     for word in ("--port", "--baud", "--after", "hard-reset", "no-reset", "flash-id", "read-flash", "read-mac"):
         assert word in told
-    assert "--skip-flashed" in help_of("write-flash")
+    for word in ("--skip-flashed", "--flash-size", "detect"):
+        assert word in help_of("write-flash")

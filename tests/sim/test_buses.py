@@ -13,7 +13,7 @@ from mmc_sim.chips.drv2605l import Drv2605l
 from mmc_sim.chips.lsm6ds import Lsm6ds
 from mmc_sim.chips.max17048 import Max17048
 from mmc_sim.chips.mpu6050 import Mpu6050
-from mmc_sim.chips.rmt import OutputPin, Rmt
+from mmc_sim.chips.rmt import OutputPin, Rmt, StoppableRmt
 
 TABLE = ((0x10, 0x00, 0xFF), (0x11, 0xA0, 0x0F), (0x12, 0x42, 0x00))
 
@@ -286,7 +286,17 @@ def test_the_rmt_ends_by_itself_and_refuses_what_would_not() -> None:
     rmt.write_pulses(1, (1,) * 95)  # with the end mark 48 symbols
     pin.init(pin.OUT, value=0)
     assert pin.duty_pct == 0
+    with pytest.raises(BusMisuse, match="channel 0 is taken"):
+        Rmt(0, pin=pin, clock_div=80)
+    with pytest.raises(BusMisuse, match="interrupts off"):
+        rmt.deinit()
+    time.sleep_us(95)
     rmt.deinit()
+    with pytest.raises(BusMisuse, match="pin 25 floats"):
+        _ = pin.duty_pct
+    stoppable = StoppableRmt(0, pin=pin, clock_div=80)
+    stoppable.write_pulses(1, (1,))
+    stoppable.deinit()
     for call in (rmt.wait_done, rmt.deinit, lambda: rmt.write_pulses(1, (1,))):
         with pytest.raises(OSError):
             call()

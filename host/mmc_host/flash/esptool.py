@@ -108,7 +108,8 @@ class Esptool:
                 file = Path(folder, f"{number}-{piece.name}.bin")
                 file.write_bytes(piece.data)
                 arguments += [hex(piece.offset), str(file)]
-            self._call("write-flash", "--skip-flashed", *arguments)
+            # The boot loader takes the flash for as big as its own header says, and refuses a table that goes beyond.
+            self._call("write-flash", "--flash-size", "detect", "--skip-flashed", *arguments)
 
     def restart(self) -> None:
         """Leave the boot loader: what is in flash starts.

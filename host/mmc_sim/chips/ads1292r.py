@@ -42,6 +42,7 @@ class Ads1292r:
         self.values[ID] = self._identity
         self.is_continuous = True
         self.is_converting = False
+        self.is_in_standby = False
         self._number = 0  # samples since the start
         self._next_us = 0
         self._at = -1  # byte of the frame that goes out next; -1: none
@@ -121,6 +122,8 @@ class Ads1292r:
         return sent
 
     def _obey(self, command):
+        if self.is_in_standby and command != WAKEUP:
+            raise BusMisuse("command 0x{:02X} in standby, where only WAKEUP may be sent".format(command))
         if command < RREG:
             self.commands.append(command)
         if command == RESET:
@@ -140,8 +143,9 @@ class Ads1292r:
         elif command == STANDBY:
             if self.is_converting:
                 raise BusMisuse("standby while it converts")
+            self.is_in_standby = True
         elif command == WAKEUP:
-            pass
+            self.is_in_standby = False
         elif command & 0xE0 in (RREG, WREG):
             if self.is_continuous:
                 raise BusMisuse("registers can't be reached while it sends data")

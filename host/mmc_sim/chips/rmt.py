@@ -5,7 +5,7 @@ Out:   `duty_pct` of the pin, now
 State: the pin's level, or the transmission that drives it
 Cost:  nothing
 Source: MicroPython's esp32.RMT (modes of write_pulses, limits); ESP32 reference manual, RMT: durations of 15 bits, an
-        end mark, carrier counters of 16 bits at 80 MHz
+        end mark, carrier counters of 16 bits at 80 MHz; ESP-IDF's rmt_tx_disable and rmt_del_channel
 """
 
 from mmc_sim.bus import BusMisuse
@@ -26,6 +26,7 @@ class OutputPin:
         self.number = number
         self.level = None
         self.rmt = None
+        self.channels = {}  # of the chip, that are on this pin: number -> RMT
         self.is_dead = False  # no RMT is to be had
 
     def init(self, mode, value=None):
@@ -46,7 +47,9 @@ class OutputPin:
 
 
 class Rmt:
-    """One channel."""
+    """One channel of the ESP32, which can't stop."""
+
+    can_stop = False
 
     def __init__(self, number, pin, clock_div, tx_carrier=None):
         if not 0 <= number <= 7:
@@ -60,13 +63,17 @@ class Rmt:
             if level != 1 or not 1 <= duty_pct <= 99 or not 100 <= period <= 0xFFFF:
                 raise BusMisuse("a carrier of {}".format(tx_carrier))
             self._duty_pct = duty_pct
+        if number in pin.channels:
+            raise BusMisuse("channel {} is taken".format(number))
         if pin.is_dead:
             raise OSError(12, "no memory")
         self._time = pin.time
         self._divider = clock_div
         self._until_us = 0
         self._is_open = True
-        pin.rmt = self
+        self._pin = pin
+        self._number = number
+        pin.channels[number] = pin.rmt = self
 
     @property
     def duty_pct(self):
@@ -92,11 +99,21 @@ class Rmt:
         return self._time.now_us >= self._until_us
 
     def deinit(self):
-        """Give the channel back."""
+        """Give the channel back, and let go of the pin."""
         self._check()
+        if not self.can_stop and not self.wait_done():
+            raise BusMisuse("it waits for the end of the pulses with interrupts off; the watchdog resets the chip")
         self._is_open = False
         self._until_us = 0
+        del self._pin.channels[self._number]
+        self._pin.rmt = self._pin.level = None
 
     def _check(self):
         if not self._is_open:
             raise OSError(ENDED, "deinitialised")
+
+
+class StoppableRmt(Rmt):
+    """One channel of the ESP32-S3."""
+
+    can_stop = True
