@@ -7,7 +7,7 @@ import time
 import esp32
 import machine
 import micropython
-from machine import I2C, I2S, PWM, Pin
+from machine import ADC, I2C, I2S, PWM, Pin
 
 import board_facts
 from mmc_drivers.drv2605l import Drv2605l
@@ -36,7 +36,7 @@ def open_board():
     board.motor = board.begun("motor", motor, lambda: motor.begin(_RATED, _CLAMP), NoMotor())
     imu = Lsm6ds(i2c)
     board.imu = board.begun("imu", imu, lambda: imu.begin(104, 8, 500), NoImu())
-    board.power = Power(None, Pin(26, Pin.IN, Pin.PULL_DOWN))
+    board.power = Power(None, ADC(Pin(26), atten=ADC.ATTN_11DB).read_uv)
     emg = I2sAdc(I2S, (Pin(18), Pin(19), Pin(23)), PWM(Pin(4)), select.poll(), time.ticks_us)
     board.emg = board.begun("emg", emg, emg.begin, NoFrontEnd())
     return board

@@ -35,5 +35,5 @@ def open_board():
     board.emg = Esp32Adc(adcs, Timer(0), time.ticks_us, board_facts.EMG_RATE_HZ, board_facts.EMG_RING_SAMPLES)
     imu = Mpu6050(I2C(0, sda=Pin(21), scl=Pin(22), freq=400000))
     board.imu = board.begun("imu", imu, lambda: imu.begin(board_facts.IMU_RATE_HZ, 8, 1000), NoImu())
-    board.power = Power(None, Pin(26, Pin.IN, Pin.PULL_DOWN))
+    board.power = Power(None, ADC(Pin(26), atten=ADC.ATTN_11DB).read_uv)
     return board

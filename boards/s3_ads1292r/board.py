@@ -6,7 +6,7 @@ import sys
 import esp32
 import machine
 import micropython
-from machine import I2C, SPI, Pin
+from machine import ADC, I2C, SPI, Pin
 
 import board_facts
 from mmc_drivers.ads1292r import EDGES, Ads1292r
@@ -36,9 +36,9 @@ def open_board():
     board.motor = board.begun("motor", motor, lambda: motor.begin(_RATED, _CLAMP, _RESONANCE_HZ), NoMotor())
     imu = Lsm6ds(i2c)
     board.imu = board.begun("imu", imu, lambda: imu.begin(104, 8, 500), NoImu())
-    usb = Pin(6, Pin.IN, Pin.PULL_DOWN)
+    usb_uv = ADC(Pin(6), atten=ADC.ATTN_11DB).read_uv
     gauge = Max17048(i2c)
-    board.power = board.begun("power", Power(gauge, usb), gauge.begin, Power(None, usb))
+    board.power = board.begun("power", Power(gauge, usb_uv), gauge.begin, Power(None, usb_uv))
     spi = SPI(1, baudrate=1000000, polarity=0, phase=1, sck=Pin(12), mosi=Pin(11), miso=Pin(13))
     drdy = Pin(9, Pin.IN, Pin.PULL_UP)
     edges = esp32.PCNT(0, min=-EDGES, max=EDGES)  # which begins at 0 again there; machine.Counter has no bound

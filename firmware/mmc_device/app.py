@@ -140,7 +140,7 @@ class App:
                 self._take_block(now_ms, busy)
             elif not self._take_gap():
                 break
-        if self.sampler.check(now_ms):
+        if not self.vitals.missing & 1 and self.sampler.check(now_ms):
             self.health.note(event.FAULT_SAMPLER, _ETIMEDOUT)
 
     def _take_block(self, now_ms, busy):

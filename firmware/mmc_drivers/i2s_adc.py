@@ -186,7 +186,9 @@ class I2sAdc:
     def begin(self):
         """Clocks on, convert; the converter's own start takes it most of a second, in which it sends zeros."""
         if self._bus:
-            self.stop()
+            self._poll.unregister(self._bus)
+            self._bus.deinit()
+            self._bus = None
         self._clear()
         for i in range(_BEFORE_WORDS):
             self._raw[i] = -_HALF  # zero, as `_decimate` leaves it
@@ -273,11 +275,7 @@ class I2sAdc:
         return 0
 
     def stop(self):
-        """Clocks off, which puts the converter to sleep, and the DMA memory given back."""
-        if self._bus:
-            self._poll.unregister(self._bus)
-            self._bus.deinit()
-            self._bus = None
+        """Clock off, which puts the converter to sleep. The DMA memory stays: the growing heap would take it."""
         self._clock.deinit()
 
     def _clear(self):

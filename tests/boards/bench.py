@@ -326,7 +326,7 @@ def rig_devkit_myoware(bench):
     bench.imu.accel_mg[:] = 0, 0, 1000
     bench.button, bench.usb = Level(1), Level(0)
     bench.wires[27] = level_of(bench.button)
-    bench.wires[26] = level_of(bench.usb)
+    bench.wires[26] = volts_of(bench.usb)
     bench.motor_pin = 25
 
 
@@ -337,7 +337,7 @@ def rig_devkit_i2s(bench):
     bench.motor = bench.solder("motor", 0x5A, drv.Drv2605l(bench.time, "erm", enable=Enable(bench, 25)))
     bench.button, bench.usb = Level(1), Level(0)
     bench.wires[27] = level_of(bench.button)
-    bench.wires[26] = level_of(bench.usb)
+    bench.wires[26] = volts_of(bench.usb)
     bench.motor_pin = 25
 
 
@@ -357,8 +357,13 @@ def rig_s3_ads1292r(bench):
     bench.gauge = bench.solder("power", 0x36, gauge.Max17048())
     bench.button, bench.usb = Level(1), Level(0)
     bench.wires[4] = level_of(bench.button)
-    bench.wires[6] = level_of(bench.usb)
+    bench.wires[6] = volts_of(bench.usb)
     bench.motor_pin = 5
+
+
+def volts_of(level):
+    """The divider behind the 5V pin, in millivolt: a cable's, or what comes back through the regulator."""
+    return lambda now_us: 2850 if level.level else 2000
 
 
 class Enable:

@@ -22,10 +22,10 @@ class Gauge:
 def conform(driver, lock, unlock):
     """All of it."""
     gauge = Gauge()
-    power = driver.Power(gauge, lambda: 1)
+    power = driver.Power(gauge, lambda: 2400001)
     same((power.percent(), power.minutes(), power.on_usb()), (73, 95, True))
     gauge.is_gone = True
     same((power.percent(), power.minutes(), power.on_usb()), (-1, -1, True))
-    power = driver.Power(None, lambda: 0)
+    power = driver.Power(None, lambda: 2400000)
     same((power.percent(), power.minutes(), power.on_usb()), (-1, -1, False))
     same(driver.Power(None, None).on_usb(), False)

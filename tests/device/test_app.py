@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from simulated import Simulated, make_body, noise, records
 
 from mmc_core import event, message, record
-from mmc_sim.flash import Flash
 
 EIO = 5
 TIME, STARTS, RESTS = 0, 1, 2
@@ -485,10 +484,6 @@ def test_run_stops_the_motor_whatever_ends_it(tmp_path: Path, monkeypatch: pytes
     with pytest.raises(ValueError, match="a bug"):
         wearable.app.run()
     assert wearable.motor_on() and not wearable.board.motor.is_on
-
-
-def test_the_device_never_uses_the_two_argument_write() -> None:
-    assert Flash.writeblocks.__code__.co_argcount == 4 and Flash.writeblocks.__defaults__ is None
 
 
 def test_a_session_that_ends_during_a_buzz_logs_that_the_motor_stopped(tmp_path: Path) -> None:

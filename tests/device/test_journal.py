@@ -8,9 +8,9 @@ from device import rig
 
 from mmc_core import page, record
 from mmc_device.journal import STATE_CLOSED
+from mmc_sim.flash import Flash
 
 CLOSED = STATE_CLOSED
-
 
 # Writing
 
@@ -218,3 +218,7 @@ def test_a_full_journal_begins_no_session_and_erases_nothing():
     assert journal.free_blocks() == 1
     assert rig.prepare(journal) == 1
     assert journal.open() == 5
+
+
+def test_the_device_never_uses_the_two_argument_write() -> None:
+    assert Flash.writeblocks.__code__.co_argcount == 4 and Flash.writeblocks.__defaults__ is None
