@@ -210,3 +210,23 @@ def test_a_rate_that_is_no_rate_is_refused_by_the_device_or_by_the_line(flash: b
     assert trip.device.hello().device == "sim-0001"
     with pytest.raises((PeerError, LinkError)):
         trip.device.control(99)
+
+
+@pytest.mark.parametrize("busy_ms", [100, 300])
+def test_a_device_that_computes_for_long_loses_nothing_of_what_it_is_told(
+    flash: bytes, tmp_path: Path, busy_ms: int
+) -> None:
+    """A stock console keeps 259 bytes and drops the rest: the host never has more than that under way."""
+    trip = Trip(flash, tmp_path / "slow")
+    wearable, inbox = trip.wearable, trip.wearable.console._inbox
+    most = [0]
+    run = wearable.run
+
+    def slowly(ms: int, until: Callable[[], bool] | None = None) -> None:
+        wearable.clock.sleep_ms(busy_ms)
+        most[0] = max(most[0], inbox._count)
+        run(ms, until)
+
+    wearable.run = slowly  # type: ignore[method-assign]
+    trip.came_home(trip.pull(USUAL))
+    assert inbox.dropped == 0 and 10 < most[0] <= 192
