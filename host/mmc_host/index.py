@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import datetime
 import json
+import math
 import os
 import sqlite3
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -67,10 +68,21 @@ class Entry:
             return None
         return datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC) + datetime.timedelta(milliseconds=self.started_utc_ms)
 
-    @property
-    def order(self) -> tuple[float, int, str]:
-        """Sort key: time begun (unknown: time stored), then number, then hash."""
-        return self.started_utc_ms or float(self.stored_utc_ms), self.session, self.sha256
+
+def in_order(entries: Iterable[Entry]) -> list[Entry]:
+    """Sessions by the time they began.
+
+    A device numbers its sessions from start to start. So one whose clock was not set began before the next of the
+    device that knows its time, and before it was stored here.
+    """
+    keys: dict[Entry, tuple[float, int, str]] = {}
+    latest: dict[str, float] = {}  # of each device: nothing with a smaller number began later
+    for entry in sorted(entries, key=lambda entry: (-entry.session, entry.sha256)):
+        bound = min(latest.get(entry.device, math.inf), float(entry.stored_utc_ms))
+        began = bound if entry.started_utc_ms is None else entry.started_utc_ms
+        latest[entry.device] = min(bound, began)
+        keys[entry] = began, entry.session, entry.sha256
+    return sorted(keys, key=keys.__getitem__)
 
 
 class Index:
@@ -140,7 +152,7 @@ class Index:
                 fields["path"] = self._root / fields["path"]
                 fields["muscles"] = tuple(json.loads(fields["muscles"]))
                 found.append(Entry(**fields))
-            return sorted(found, key=lambda entry: entry.order)
+            return in_order(found)
         except (TypeError, ValueError):  # SQLite has no checksum: a flipped bit can be a wrong value
             raise sqlite3.DatabaseError("a row holds what was never written") from None
 

@@ -186,10 +186,14 @@ def test_sessions_of_one_wearer(store):
     assert store.sessions("nobody") == []
 
 
-def test_clock_never_set_sorts_by_the_time_of_storing(store):
-    entry = put(store, "d", 1, make(utc_ms=0))
-    assert entry.started is None and entry.started_utc_ms is None
-    assert entry.order[0] == entry.path.stat().st_mtime_ns // 1_000_000
+def test_without_a_clock_sessions_stand_in_the_order_of_starts(store):
+    """Session 2 was pulled today, and began before session 3, which knows its time."""
+    early = put(store, "d", 1, make(1, utc_ms=UTC_MS - 7_200_000))
+    known = put(store, "d", 3, make(3, utc_ms=UTC_MS))
+    unknown = put(store, "d", 2, make(2, utc_ms=0))
+    last = put(store, "d", 4, make(4, utc_ms=0))
+    assert unknown.started is None and unknown.started_utc_ms is None
+    assert store.sessions() == [early, unknown, known, last]
 
 
 def test_index_follows_the_files(store):
