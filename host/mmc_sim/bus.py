@@ -149,39 +149,44 @@ class Pin:
 
 
 class SPI:
-    """A bus with one chip, which has `select(is_selected)` and `transfer(byte) -> byte`."""
+    """A bus with chips, each of which has `select(is_selected)` and `transfer(byte) -> byte`."""
 
-    def __init__(self, chip):
-        self.chip = chip
+    def __init__(self, *chips):
+        self.chips = chips
         self.fault = Fault()
-        self._is_selected = False
+        self._is_selected = bytearray(len(chips))
 
-    def chip_select(self):
-        """The pin that selects the chip: low is selected."""
-        return Pin(1, self._select)
+    def chip_select(self, number=0):
+        """The pin that selects a chip: low is selected."""
+        return Pin(1, lambda level: self._select(number, level))
 
-    def _select(self, level):
-        self._is_selected = not level
-        self.chip.select(self._is_selected)
+    def _select(self, number, level):
+        self._is_selected[number] = not level
+        self.chips[number].select(not level)
 
     def _begin(self):
-        if not self._is_selected:
+        if not any(self._is_selected):
             raise BusMisuse("no chip is selected")
         self.fault.strike()
 
     def write(self, buf):
-        """Send; what comes back is dropped."""
+        """Send, to several chips too; what comes back is dropped."""
         self._begin()
         for value in buf:
-            self.chip.transfer(value)
+            for i in range(len(self.chips)):
+                if self._is_selected[i]:
+                    self.chips[i].transfer(value)
 
     def write_readinto(self, write_buf, read_buf):
         """Send and receive as many bytes."""
         self._begin()
         if len(write_buf) != len(read_buf):
             raise BusMisuse("{} bytes out, {} in".format(len(write_buf), len(read_buf)))
+        if sum(self._is_selected) > 1:
+            raise BusMisuse("two chips answer at once")
+        chip = self.chips[self._is_selected.find(b"\x01")]
         for i in range(len(write_buf)):
-            read_buf[i] = self.chip.transfer(write_buf[i])
+            read_buf[i] = chip.transfer(write_buf[i])
 
 
 class Registers:

@@ -43,18 +43,21 @@ def at_once(time):
     """Looking at the pulse counter takes no time."""
 
 
-def build(driver, counts=zero, rate_hz=1000, gain=1, shift=0, ring_samples=32, identity=0x73, looking=at_once):
-    """A driver on a bus, the chip on it, its time, and the bus."""
+def build(driver, counts=zero, rate_hz=1000, gain=1, shift=0, ring_samples=32, identity=0x73, looking=at_once, chips=1):
+    """A driver on a bus, the first chip on it, its time, and the bus. The second chip has channels 2 and 3."""
     driver.time = time = Running()
     time.chip = chip = Chip(time, counts, identity)
     bus = SPI(chip)
+    if chips > 1:
+        bus = SPI(chip, Chip(time, lambda number, channel: counts(number, channel + 2), master=chip))
+    cs = tuple(bus.chip_select(i) for i in range(chips))
 
     def count():  # a pulse counter
         looking(time)
         return chip.edges % 30000
 
     return (
-        driver.Ads1292r(bus, bus.chip_select(), chip.drdy, count, rate_hz, gain, shift, ring_samples),
+        driver.Ads1292r(bus, cs, chip.drdy, count, rate_hz, gain, shift, ring_samples),
         chip,
         time,
         bus,
@@ -82,6 +85,34 @@ def begins(driver):
         refuses(lambda rate_hz=rate_hz, gain=gain: build(driver, rate_hz=rate_hz, gain=gain))
 
 
+def begins_two(driver):
+    """The first puts its clock out before the second is spoken to; both start at one moment; the first stops last."""
+    emg, chip, _, _ = build(driver, gain=6, chips=2)
+    second = chip.second
+    for _ in range(2):
+        starts = []
+        for each in (chip, second):
+            del each.commands[:]
+            del each.written[:]
+        emg.begin()
+        for each in (chip, second):
+            starts.append(each._next_us - each.period_us * each._number)
+            same(each.commands, [0x02, 0x06, 0x11, 0x10, 0x08])
+        same(starts[0], starts[1])
+        same(
+            chip.written,
+            [(1, 3), (2, 0xE8), (3, 0x10), (4, 0), (5, 0), (6, 0x2F), (7, 0x0F), (9, 0x02), (10, 0x03)],
+        )
+        same(
+            second.written,
+            [(1, 3), (2, 0xE0), (3, 0x10), (4, 0), (5, 0), (6, 0x00), (7, 0x0F), (9, 0x02), (10, 0x03)],
+        )
+        emg.stop()
+        for each in (chip, second):
+            same(each.commands[5:], [0x11, 0x0A, 0x04])
+            assert not each.is_converting and each.is_in_standby
+
+
 def high_pass(values):
     """The high-pass by its definition, in exact integers: sum64 is 64 times the mean."""
     sum64 = 0
@@ -91,19 +122,19 @@ def high_pass(values):
 
 
 def measures(driver, lock, unlock):
-    """Both signs, both channels, the mean taken away, the bits dropped, the rail."""
+    """Both signs, all channels, the mean taken away, the bits dropped, the rail."""
     steps = (0, 0, 1000, -1000, 70000, -70000, 255, 256, -256, 5)
 
     def wave(number, channel):
         if number < 60:  # `begin` looks at these
             return 0
         value = steps[(number - 60) % 10]
-        return value if channel == 0 else 3 - value
+        return (3 - value if channel & 1 else value) >> (channel >> 1)
 
-    for shift in (0, 3):
-        emg, _, time, _ = build(driver, wave, shift=shift)
+    for chips, shift in ((1, 0), (1, 3), (2, 0), (2, 3)):
+        emg, _, time, _ = build(driver, wave, shift=shift, chips=chips)
         emg.begin()
-        block = array("h", [0] * 20)
+        block = array("h", [0] * (20 * chips))
         samples = []
         for _ in range(5):
             time.sleep_ms(4)
@@ -115,17 +146,17 @@ def measures(driver, lock, unlock):
             unlock()
             assert ready is True and again is False
             samples += list(block)
-        for channel in range(2):
+        for channel in range(2 * chips):
             values = [wave(number, channel) for number in range(50, 100)]
             wanted = [max(-16383, min(16383, value >> shift)) for value in high_pass(values)]
-            same(samples[channel::2], wanted)
+            same([samples[i] for i in range(channel, len(samples), 2 * chips)], wanted)
         same((emg.take_lost(), emg.lead_off(), emg.bus_errors, emg.late_us(990)), (0, 0, 0, 0))
-    for level, count in ((0x7FFFFF, 16383), (-0x800000, -16383), (0x7FFFFE, 0), (-0x7FFFFF, 0), (123456, 0)):
-        emg, _, time, _ = build(driver, lambda number, channel, level=level: level)
-        emg.begin()
-        time.sleep_ms(10)
-        assert emg.read_into(block)
-        same(list(block), [count] * 20)
+        for level, count in ((0x7FFFFF, 16383), (-0x800000, -16383), (0x7FFFFE, 0), (-0x7FFFFF, 0), (123456, 0)):
+            emg, _, time, _ = build(driver, lambda number, channel, level=level: level, chips=chips)
+            emg.begin()
+            time.sleep_ms(10)
+            assert emg.read_into(block)
+            same(list(block), [count] * (20 * chips))
 
 
 def tells_leads(driver):
@@ -134,18 +165,28 @@ def tells_leads(driver):
     emg, chip, time, _ = build(driver)
     emg.begin()
     same(emg.lead_off(), 0)
-    for off, channels in ((1, 1), (2, 1), (4, 2), (8, 2), (3, 1), (12, 2), (5, 3), (10, 3), (0, 0)):
+    wanted = ((1, 1), (2, 1), (4, 2), (8, 2), (3, 1), (12, 2), (5, 3), (10, 3), (0, 0))
+    for off, channels in wanted:
         chip.off = off
         time.sleep_ms(10)
         assert emg.read_into(block)
         same(emg.lead_off(), channels)
+    block = array("h", [0] * 40)
+    emg, chip, time, _ = build(driver, chips=2)
+    emg.begin()
+    same(emg.lead_off(), 0)
+    for off, channels in wanted:
+        for chip.off, chip.second.off, bits in ((off, 0, channels), (0, off, 4 * channels), (off, off, 5 * channels)):
+            time.sleep_ms(10)
+            assert emg.read_into(block)
+            same(emg.lead_off(), bits)
 
 
-def loses(driver, lock, unlock):
+def loses(driver, lock, unlock, chips):
     """Whatever is not in a block is counted, where it was."""
-    block = array("h", [0] * 20)
+    block = array("h", [0] * (20 * chips))
     for stall_ms, times in ((1, 1), (2, 1), (3, 1), (25, 1), (31, 1), (500, 1), (2, 0), (500, 0), (29999, 1), (40, 2)):
-        emg, chip, time, _ = build(driver)
+        emg, chip, time, _ = build(driver, chips=chips)
         emg.begin()
         time.sleep_ms(7)
         before = chip.edges - 7
@@ -175,7 +216,7 @@ def loses(driver, lock, unlock):
         else:
             same(len(gaps), 1)
             assert gaps[0][0] == 0 and stall_ms + 7 <= gaps[0][1] <= stall_ms + 10, (stall_ms, gaps)
-    emg, chip, time, _ = build(driver)  # nobody reads: the ring keeps the oldest
+    emg, chip, time, _ = build(driver, chips=chips)  # nobody reads: the ring keeps the oldest
     emg.begin()
     time.sleep_ms(100)
     for lost in (0, 0, 70):
@@ -189,7 +230,6 @@ def loses(driver, lock, unlock):
 
 def spoils(driver):
     """A frame that is read over the next DRDY, one without its mark, one that the bus refuses: lost and counted."""
-    block = array("h", [0] * 20)
 
     def slow(chip, time, emg, bus):
         transfer = chip.transfer
@@ -214,8 +254,35 @@ def spoils(driver):
     def refused(chip, time, emg, bus):
         bus.fault.fail_at = bus.fault.transactions + 1
 
-    for spoil, lost, errors in ((slow, 9, 0), (unmarked, 8, 0), (refused, 8, 1)):
-        emg, chip, time, bus = build(driver)
+    def slow_second(chip, time, emg, bus):
+        transfer = chip.second.transfer
+
+        def late(value):
+            chip.second.transfer = transfer
+            chip.edges += 1
+            return transfer(value)
+
+        chip.second.transfer = late
+
+    def unmarked_second(chip, time, emg, bus):
+        unmarked(chip.second, time, emg, bus)
+
+    def refused_second(chip, time, emg, bus):
+        bus.fault.fail_at = bus.fault.transactions + 2
+
+    for chips, spoil, lost, errors in (
+        (1, slow, 9, 0),
+        (1, unmarked, 8, 0),
+        (1, refused, 8, 1),
+        (2, slow, 9, 0),
+        (2, unmarked, 8, 0),
+        (2, refused, 8, 1),
+        (2, slow_second, 9, 0),
+        (2, unmarked_second, 8, 0),
+        (2, refused_second, 8, 1),
+    ):
+        block = array("h", [0] * (20 * chips))
+        emg, chip, time, bus = build(driver, chips=chips)
         emg.begin()
         time.sleep_ms(7)
         spoil(chip, time, emg, bus)
@@ -227,10 +294,10 @@ def spoils(driver):
         same(emg.take_lost(), 0)
 
 
-def sleeps(driver):
+def sleeps(driver, chips):
     """Stopped and begun again, as often as one likes: samples from a fresh start each time, none from before."""
-    block = array("h", [0] * 20)
-    emg, chip, time, _ = build(driver, lambda number, channel: 500 + 100 * channel)
+    block = array("h", [0] * (20 * chips))
+    emg, chip, time, _ = build(driver, lambda number, channel: 500 + 100 * channel, chips=chips)
     for _ in range(20):
         emg.begin()
         time.sleep_ms(25)
@@ -280,12 +347,48 @@ def tells_what_failed(driver):
     fails(emg.stop, 110, "ADS1292R SPI command 0x11")
 
 
+def tells_which_failed(driver):
+    """Of two chips: each by its number, and neither is selected any more."""
+    for number, identities in ((1, (0x53, 0x73)), (2, (0x73, 0x53)), (1, (0x53, 0x53))):
+        emg, chip, _, _ = build(driver, chips=2)
+        chip.identity, chip.second.identity = identities
+        fails(emg.begin, 19, "ADS1292R {} SPI register 0x00".format(number), "identity 0x53, not 0x73")
+    for number in (1, 2):
+        for register in (1, 2, 3, 4, 5, 6, 7, 9, 10):
+            emg, chip, _, _ = build(driver, chips=2)
+            (chip if number == 1 else chip.second).flips[register] = 0x04
+            wanted = "ADS1292R {} SPI register 0x{:02X}".format(number, register)
+            fails(emg.begin, 5, wanted, "written", "read")
+        emg, chip, _, _ = build(driver, chips=2)
+        (chip if number == 1 else chip.second).is_dead = True
+        fails(emg.begin, 5, "ADS1292R {} SPI".format(number), "no data")
+    emg, chip, _, bus = build(driver, chips=2)
+    emg.begin()
+    count = bus.fault.transactions
+    named = []
+    for number in range(1, count + 1):
+        emg, chip, _, bus = build(driver, chips=2)
+        bus.fault.fail_at = number
+        try:
+            emg.begin()
+        except OSError as error:
+            named.append(error.args[1][:11])
+        emg.begin()
+    of_one = (count - 3) // 2
+    same(named[:of_one], ["ADS1292R 1 "] * of_one)
+    same(named[of_one : 2 * of_one], ["ADS1292R 2 "] * of_one)
+    same(named[2 * of_one + 1 :], ["ADS1292R 1 ", "ADS1292R 2 "])
+
+
 def conform(driver, lock, unlock):
     """All of it."""
     begins(driver)
+    begins_two(driver)
     measures(driver, lock, unlock)
     tells_leads(driver)
-    loses(driver, lock, unlock)
+    for chips in (1, 2):
+        loses(driver, lock, unlock, chips)
+        sleeps(driver, chips)
     spoils(driver)
-    sleeps(driver)
     tells_what_failed(driver)
+    tells_which_failed(driver)

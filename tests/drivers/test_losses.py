@@ -29,6 +29,7 @@ class Wearer:
     Subclasses set `emg`, `sleep_us`, `hold` and `release`, and say how many samples there have been.
     """
 
+    channels = 2
     emg: mmc_drivers.ads1292r.Ads1292r | mmc_drivers.esp32_adc.Esp32Adc
     sleep_us: Callable[[int], None]
     hold: Callable[[], None]
@@ -39,7 +40,7 @@ class Wearer:
         self.ring_samples = luck.choice((16, 20, 64))
         self.pauses = [0]  # what a look at the counter or the clock takes
         self.taken = self.lost = self.gaps = 0
-        self._block = array("h", bytes(40))
+        self._block = array("h", bytes(20 * self.channels))
 
     def begin(self) -> None:
         self.emg.begin()
@@ -57,7 +58,7 @@ class Wearer:
         while self.emg.read_into(self._block):
             for i in range(10):
                 wanted = self.holds(value_of(self.taken + self.lost + i))
-                assert self._block[2 * i] == self._block[2 * i + 1] == wanted
+                assert all(self._block[self.channels * i + channel] == wanted for channel in range(self.channels))
             self.taken += 10
         lost = self.emg.take_lost()
         self.lost += lost
@@ -72,6 +73,7 @@ class WearerOfAds1292r(Wearer):
             lambda number, channel: value_of(number - self._first),
             ring_samples=self.ring_samples,
             looking=lambda time: time.sleep_us(luck.choice(self.pauses)),
+            chips=self.channels // 2,
         )
         self._first = 50  # samples that `begin` waits for
         self.sleep_us = time.sleep_us
@@ -86,6 +88,10 @@ class WearerOfAds1292r(Wearer):
     def holds(self, value: int) -> int:
         self._sum64 += value - self._sum64 // 64
         return value - self._sum64 // 64
+
+
+class WearerOfTwoAds1292r(WearerOfAds1292r):
+    channels = 4
 
 
 class WearerOfEsp32Adc(Wearer):
@@ -135,7 +141,7 @@ def live(wearer: Wearer, luck: random.Random) -> None:
 
 
 @pytest.mark.parametrize("share", range(SHARES))
-@pytest.mark.parametrize("kind", [WearerOfAds1292r, WearerOfEsp32Adc])
+@pytest.mark.parametrize("kind", [WearerOfAds1292r, WearerOfTwoAds1292r, WearerOfEsp32Adc])
 def test_samples_and_gaps_are_the_clock(
     kind: Callable[[random.Random], Wearer], share: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:

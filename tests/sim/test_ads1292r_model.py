@@ -112,6 +112,56 @@ def test_without_its_reference_it_measures_nothing() -> None:
     assert rig.exchange(*bytes(9)).hex() == "c00000" + "7fffff" + "7fffff"
 
 
+def test_a_second_chip_lives_by_the_clock_of_the_first() -> None:
+    time = Time()
+    first = Ads1292r(time, lambda number, channel: 1000 + number)
+    second = Ads1292r(time, lambda number, channel: 2000 + number, master=first)
+    bus = SPI(first, second)
+    selects = [bus.chip_select(0), bus.chip_select(1)]
+
+    def send(*values: int, to: tuple[int, ...]) -> None:
+        for i in to:
+            selects[i](0)
+        try:
+            bus.write(bytes(values))
+        finally:
+            for i in to:
+                selects[i](1)
+
+    def read(chip: int) -> bytes:
+        frame = bytearray(9)
+        selects[chip](0)
+        try:
+            bus.write_readinto(bytes(9), frame)
+        finally:
+            selects[chip](1)
+        return bytes(frame[3:6])
+
+    with pytest.raises(BusMisuse, match="without a clock"):
+        send(0x11, to=(1,))
+    send(0x11, to=(0,))
+    send(0x42, 0, 0xE8, to=(0,))
+    for register, value in ((1, 3), (4, 0x10)):
+        send(0x40 | register, 0, value, to=(0,))
+    send(0x11, to=(1,))
+    for register, value in ((1, 3), (2, 0xE0), (4, 0x10)):
+        send(0x40 | register, 0, value, to=(1,))
+    send(0x10, to=(0, 1))
+    send(0x08, to=(0, 1))
+    seen: list[int] = []
+    first.drdy.irq(lambda pin: seen.append(second.edges))
+    first.run_us(3000)
+    assert seen == [1, 2, 3]  # the second's data are there when the first tells
+    assert (read(0).hex(), read(1).hex()) == ("0003ea", "0007d2")
+    selects[0](0)
+    with pytest.raises(BusMisuse, match="two chips"):
+        read(1)
+    selects[0](1)
+    first.values[2] = 0xE0  # the clock is taken away
+    first.run_us(5000)
+    assert (first.edges, second.edges) == (8, 3)
+
+
 def test_handlers_do_not_nest() -> None:
     pin = Pin(1)
     calls: list[int] = []

@@ -1,10 +1,13 @@
 """ADS1292R, command by command: deaf to registers while it sends data, DRDY at its rate, the newest frame only.
 
+A second chip lives by the clock of the first, which must put it out; time is let pass at the first, for both.
+
 In:    counts per channel, from a function of the sample's number; time in microseconds by `run_us`
 Out:   what SPI reads; edges of DRDY
 State: registers, modes, the frame being sent
 Cost:  a transfer allocates nothing
-Source: SBAS502: opcodes, register map with reset values and bits that must be as they are, frame, RDATAC protocol
+Source: SBAS502: opcodes, register map with reset values and bits that must be as they are, frame, RDATAC protocol,
+       table 9 for the clock
 """
 
 from mmc_sim.bus import BusMisuse, Pin
@@ -14,17 +17,22 @@ WAKEUP, STANDBY, RESET, START, STOP, RDATAC, SDATAC, RREG, WREG = 0x02, 0x04, 0x
 GAINS = (6, 1, 2, 3, 4, 8, 12)
 _AFTER_RESET = bytes((0x73, 0x02, 0x80, 0x10, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02, 0x0C))
 _WRITABLE = bytes((0x00, 0x87, 0x7B, 0xED, 0xFF, 0xFF, 0xFF, 0x3F, 0x40, 0xFF, 0x87, 0x0F))
+_CLOCK_OUT = 0x08  # CLK_EN of CONFIG2
 _RESET_US = 9  # 18 clocks of 512 kHz, rounded down: the driver has milliseconds
 
 
 class Ads1292r:
     """The chip, with its pin `drdy`."""
 
-    def __init__(self, time, counts, identity=0x73):
-        """counts(number, channel): 24-bit counts of a sample at a gain of 1."""
+    def __init__(self, time, counts, identity=0x73, master=None):
+        """counts(number, channel): 24-bit counts of a sample at a gain of 1. master: the chip that clocks this one."""
         self._time = time
         self._counts = counts
-        self._identity = identity
+        self.identity = identity
+        self._master = master
+        self.second = None  # the chip that this one clocks
+        if master:
+            master.second = self
         self.drdy = Pin(1)
         self.edges = 0  # of DRDY, falling: what a pulse counter counts
         self.is_dead = False  # it never has data
@@ -39,7 +47,7 @@ class Ads1292r:
 
     def _reset(self):
         self.values[:] = _AFTER_RESET
-        self.values[ID] = self._identity
+        self.values[ID] = self.identity
         self.is_continuous = True
         self.is_converting = False
         self.is_in_standby = False
@@ -60,13 +68,27 @@ class Ads1292r:
             raise BusMisuse("there is no rate 7, and single shots are not modelled")
         return 8000 >> code
 
+    @property
+    def is_clocked(self):
+        """By itself, or by a first chip that puts its clock out."""
+        master = self._master
+        return not master or (master.values[CONFIG2] & _CLOCK_OUT and not master.is_in_standby)
+
+    def _converts_by(self, end_us):
+        return self.is_converting and not self.is_dead and self.is_clocked and self._next_us <= end_us
+
     def run_us(self, us):
-        """Let time pass: samples are converted when they are due."""
+        """Let time pass: samples are converted when they are due, the second chip's just before the first's."""
         end_us = self._time.now_us + us
-        while self.is_converting and not self.is_dead and self._next_us <= end_us:
-            self._time.now_us = max(self._time.now_us, self._next_us)
-            self._next_us += self.period_us
-            self._convert()
+        while True:
+            chip = self if self._converts_by(end_us) else None
+            if self.second and self.second._converts_by(self._next_us if chip else end_us):
+                chip = self.second
+            if not chip:
+                break
+            self._time.now_us = max(self._time.now_us, chip._next_us)
+            chip._next_us += chip.period_us
+            chip._convert()
         self._time.now_us = max(self._time.now_us, end_us)
 
     def _convert(self):
@@ -106,12 +128,16 @@ class Ads1292r:
 
     def transfer(self, value):
         """One byte each way."""
+        if not self.is_clocked:
+            raise BusMisuse("spoken to without a clock")
         if self._time.now_us - self._reset_at_us < _RESET_US:
             raise BusMisuse("spoken to while it resets")
         if self._command:
             return self._transfer_register(value)
         if value:
             self._obey(value)
+            return 0
+        if self.is_dead and self.is_converting:
             return 0
         if not self.is_continuous or self._at < 0 or self._at > 8:
             raise BusMisuse("there is no frame to read")
