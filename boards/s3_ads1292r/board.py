@@ -44,15 +44,7 @@ def open_board():
     edges = esp32.PCNT(0, min=-EDGES, max=EDGES)  # which begins at 0 again there; machine.Counter has no bound
     edges.init(channel=0, pin=drdy, falling=esp32.PCNT.INCREMENT)
     edges.start()
-    emg = Ads1292r(
-        spi,
-        (Pin(10, Pin.OUT, value=1),),
-        drdy,
-        edges.value,
-        board_facts.EMG_RATE_HZ,
-        6,
-        3,
-        board_facts.EMG_RING_SAMPLES,
-    )
+    cs = (Pin(10, Pin.OUT, value=1),)
+    emg = Ads1292r(spi, cs, drdy, edges.value, board_facts.EMG_RATE_HZ, 6, 3, board_facts.EMG_RING_SAMPLES)
     board.emg = board.begun("emg", emg, emg.begin, NoFrontEnd())
     return board

@@ -142,6 +142,7 @@ class Ads1292r:
             self._set_up(number)
         self._clear()
         self._spoken_to = self._cs
+        self._name = "ADS1292R"
         self._command(_START)
         time.sleep_ms(_FIRST_DATA_MS)
         for number in range(len(self._cs)):
@@ -234,16 +235,14 @@ class Ads1292r:
         self._command(_RDATAC)
 
     def _look(self, number):
-        """The first frame, from which the means begin."""
-        if self._count_edges() == self._seen:
-            self._fail(_EIO, _CONFIG1, "no data gets ready")
+        """The first frame, from which the means begin; DRDY tells of the first chip, the frame's mark of the second."""
         frame = self._chips[number][1]
         for _ in range(_TRIES):
             self._transfer(self._zeros, frame, _ID, "no frame read")
-            if not number or frame[0] & 0xF0 == _MARK:
+            if self._count_edges() != self._seen and frame[0] & 0xF0 == _MARK:
                 break
             time.sleep_ms(1)
-        else:  # the second's DRDY is not counted
+        else:
             self._fail(_EIO, _CONFIG1, "no data gets ready")
         for channel in range(2):
             at = 3 + 3 * channel

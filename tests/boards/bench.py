@@ -343,13 +343,27 @@ def rig_devkit_i2s(bench):
 
 def rig_s3_ads1292r(bench):
     """An ADS1292R with its counts, an LSM6DSO at rest, a DRV2605L with an LRA, a MAX17048, a button, USB."""
+    rig_s3(bench, (10,))
+
+
+def rig_s3_ads1292r_4ch(bench):
+    """The same with two ADS1292R."""
+    rig_s3(bench, (10, 14))
+
+
+def rig_s3(bench, selects):
+    """As many ADS1292R as there are pins that select one."""
     front_end = ads.Ads1292r(bench.time, lambda number, channel: 500 + channel * 100 if number & 8 else 0)
+    chips = [front_end]
+    for _ in selects[1:]:
+        chips.append(ads.Ads1292r(bench.time, lambda number, channel: 700 if number & 8 else 0, master=front_end))
     bench.front_end = front_end
     bench.time.runs = front_end
     if "emg" in bench.missing:
         front_end.transfer = lambda value: 0xFF
-    bench.spi = bus.SPI(front_end)
-    bench.wires[10] = bench.spi.chip_select()
+    bench.spi = bus.SPI(*chips)
+    for number, pin in enumerate(selects):
+        bench.wires[pin] = bench.spi.chip_select(number)
     bench.wires[9] = front_end.drdy
     bench.imu = bench.solder("imu", 0x6A, lsm.Lsm6ds(bench.time))
     bench.imu.accel_mg[:] = 0, 0, 1000
@@ -378,4 +392,9 @@ class Enable:
         return self._bench.pins[self._number].duty_pct
 
 
-RIGS = {"devkit_i2s": rig_devkit_i2s, "devkit_myoware": rig_devkit_myoware, "s3_ads1292r": rig_s3_ads1292r}
+RIGS = {
+    "devkit_i2s": rig_devkit_i2s,
+    "devkit_myoware": rig_devkit_myoware,
+    "s3_ads1292r": rig_s3_ads1292r,
+    "s3_ads1292r_4ch": rig_s3_ads1292r_4ch,
+}

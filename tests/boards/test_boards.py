@@ -41,6 +41,10 @@ EXPECTED_WORDS = {
     ("s3_ads1292r", "imu"): "LSM6DS 0x6A register 0x0F: not read",
     ("s3_ads1292r", "motor"): "DRV2605L 0x5A register 0x00: not read",
     ("s3_ads1292r", "power"): "MAX17048 0x36 register 0x08: not read",
+    ("s3_ads1292r_4ch", "emg"): "ADS1292R 1 SPI register 0x00: identity 0xFF, not 0x73",
+    ("s3_ads1292r_4ch", "imu"): "LSM6DS 0x6A register 0x0F: not read",
+    ("s3_ads1292r_4ch", "motor"): "DRV2605L 0x5A register 0x00: not read",
+    ("s3_ads1292r_4ch", "power"): "MAX17048 0x36 register 0x08: not read",
 }
 
 # ESP32 data sheet and ESP32-S3 data sheet, pins: what is not for use, or only for some of it.

@@ -377,6 +377,7 @@ def tells_which_failed(driver):
     of_one = (count - 3) // 2
     same(named[:of_one], ["ADS1292R 1 "] * of_one)
     same(named[of_one : 2 * of_one], ["ADS1292R 2 "] * of_one)
+    same(named[2 * of_one], "ADS1292R SP")  # START is for both
     same(named[2 * of_one + 1 :], ["ADS1292R 1 ", "ADS1292R 2 "])
 
 
