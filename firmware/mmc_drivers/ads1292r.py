@@ -63,9 +63,10 @@ _EIO = const(5)
 
 @micropython.viper
 def _store(ring: ptr8, slot: int, frames: ptr8, size: int):
+    at = slot * size
     i = 0
     while i < size:
-        ring[slot * size + i] = frames[i]
+        ring[at + i] = frames[i]
         i += 1
 
 
@@ -122,8 +123,9 @@ class Ads1292r:
         self._shift = shift
         self.pv_per_count = (2420000000000 << shift) // (gain * 8388607)  # 2.42 V are full scale at a gain of 1
         self._slots = ring_samples
-        self._ring = bytearray(_FRAME * len(cs) * ring_samples)
-        self._frames = bytearray(_FRAME * len(cs))
+        self._frames_bytes = _FRAME * len(cs)
+        self._ring = bytearray(self._frames_bytes * ring_samples)
+        self._frames = bytearray(self._frames_bytes)
         frames = memoryview(self._frames)
         self._chips = tuple((cs[i], frames[_FRAME * i : _FRAME * (i + 1)]) for i in range(len(cs)))
         self._zeros = bytes(_FRAME)
@@ -285,7 +287,7 @@ class Ads1292r:
             self._lost += new
             self._is_stopped = True
             return
-        _store(self._ring, self._head % self._slots, self._frames, len(self._frames))
+        _store(self._ring, self._head % self._slots, self._frames, self._frames_bytes)
         self._head += 1
 
     def _go_on(self):
