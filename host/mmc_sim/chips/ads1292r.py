@@ -52,7 +52,7 @@ class Ads1292r:
         self.is_converting = False
         self.is_in_standby = False
         self._number = 0  # samples since the start
-        self._next_us = 0
+        self.next_us = 0
         self._at = -1  # byte of the frame that goes out next; -1: none
         self._command = 0
         self._left = -1  # registers of a transfer: -1: their number comes next
@@ -74,24 +74,26 @@ class Ads1292r:
         master = self._master
         return not master or (master.values[CONFIG2] & _CLOCK_OUT and not master.is_in_standby)
 
-    def _converts_by(self, end_us):
-        return self.is_converting and not self.is_dead and self.is_clocked and self._next_us <= end_us
+    def converts_by(self, end_us):
+        """Whether a sample is due by then."""
+        return self.is_converting and not self.is_dead and self.is_clocked and self.next_us <= end_us
 
     def run_us(self, us):
         """Let time pass: samples are converted when they are due, the second chip's just before the first's."""
         end_us = self._time.now_us + us
         while True:
-            chip = self if self._converts_by(end_us) else None
-            if self.second and self.second._converts_by(self._next_us if chip else end_us):
+            chip = self if self.converts_by(end_us) else None
+            if self.second and self.second.converts_by(self.next_us if chip else end_us):
                 chip = self.second
             if not chip:
                 break
-            self._time.now_us = max(self._time.now_us, chip._next_us)
-            chip._next_us += chip.period_us
-            chip._convert()
+            self._time.now_us = max(self._time.now_us, chip.next_us)
+            chip.next_us += chip.period_us
+            chip.convert()
         self._time.now_us = max(self._time.now_us, end_us)
 
-    def _convert(self):
+    def convert(self):
+        """The sample that is due."""
         values = self.values
         frame = self._frame
         off = self.off & values[LOFF_SENS] & 0x0F
@@ -162,7 +164,7 @@ class Ads1292r:
         elif command == START:
             self.is_converting = True
             self._number = 0
-            self._next_us = self._time.now_us + self.period_us
+            self.next_us = self._time.now_us + self.period_us
         elif command == STOP:
             self.is_converting = False
             self._at = -1
