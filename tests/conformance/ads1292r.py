@@ -96,7 +96,7 @@ def begins_two(driver):
             del each.written[:]
         emg.begin()
         for each in (chip, second):
-            starts.append(each._next_us - each.period_us * each._number)
+            starts.append(each.next_us - each.period_us * each._number)
             same(each.commands, [0x02, 0x06, 0x11, 0x10, 0x08])
         same(starts[0], starts[1])
         same(
