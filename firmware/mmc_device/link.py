@@ -10,7 +10,7 @@ Source: a stock console keeps 259 input bytes and drops the rest: the host sends
 The app behind it (orders.py) offers: `version`, `facts`, `journal`, `wear`, status(), health(), control(verb,
 argument), set_time(utc_ms), get_setting(index), stir(), at_rest(), leave(). Control and set_time return a result code
 of message.py; at_rest the desk, which has put_setting(number, key), put_program(slot, data) and `shelf`, or None;
-leave does not return.
+leave returns only where it fails.
 """
 
 from mmc_core import message, record
@@ -57,9 +57,8 @@ class Link:
         self._heard_ms = -_LONG_QUIET_MS
         self._is_first = False  # what comes next was not in front of it for a while
         self._new_rate = 0  # to apply once the reply is out
-        self._raised_ms = self._patience_ms = (
-            0  # since when the rate is not the usual one, or was last proved; until when
-        )
+        self._raised_ms = 0  # when the rate was raised, or last proved
+        self._patience_ms = 0  # how long it may go without a proof; 0: the rate is the usual one
 
     def tick(self, now_ms):
         """Take what came in, answer it, send one piece of a stream. The flash's OSError is refused, then raised."""

@@ -96,7 +96,7 @@ class Orders:
         if verb == message.VERB_ON_USB:
             app.vitals.allows_usb = argument == 1
             return message.OK
-        if verb == message.VERB_CALIBRATE or (verb in (message.VERB_START, message.VERB_CHECK) and not is_recording):
+        if verb in (message.VERB_CALIBRATE, message.VERB_CHECK):  # a start looks by itself
             refusal = app.refusal()
             if refusal:
                 return refusal

@@ -142,7 +142,10 @@ def works(board: Any, bench: benches.Bench, missing: str) -> None:
         assert abs(reading[2] - board.facts.IMU_ACCEL_COUNTS_PER_G) <= 1
     board.motor.on(60)
     pin = bench.pins[bench.motor_pin]
-    drive = lambda: bench.motor.drive_pct if hasattr(bench, "motor") else pin.duty_pct  # noqa: E731
+
+    def drive() -> int:
+        return bench.motor.drive_pct if hasattr(bench, "motor") else pin.duty_pct
+
     if "motor" in missing and hasattr(bench, "motor"):
         assert pin.duty_pct == 0
     else:

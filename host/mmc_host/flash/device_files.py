@@ -11,7 +11,6 @@ Source: mpremote's own page: its command line is stable, its Python interface is
 from __future__ import annotations
 
 import contextlib
-import subprocess
 import sys
 import tempfile
 import time
@@ -39,6 +38,7 @@ from mmc_host.flash.manifest import (
     Verify,
 )
 from mmc_host.flash.partitions import Partition, Table
+from mmc_host.flash.tools import Failed, TimedOut, run_tool
 
 _CALL_TIMEOUT_S = 120.0
 _ANSWER_TIMEOUT_S = 5.0
@@ -186,21 +186,11 @@ class Mpremote:
     def _call(self, *arguments: str, timeout_s: float = _CALL_TIMEOUT_S) -> str:
         command = [sys.executable, "-m", "mpremote", "connect", self.port, "resume", *arguments]
         try:
-            done = subprocess.run(
-                command,
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                encoding="utf-8",
-                errors="replace",
-                timeout=timeout_s,
-                check=False,
-            )
-        except subprocess.TimeoutExpired:
+            return run_tool(command, timeout_s)
+        except TimedOut:
             raise LinkError(f"{self.port}: MicroPython did not answer within {timeout_s:.0f} s") from None
-        if done.returncode:
-            words = (done.stderr.strip() or done.stdout.strip() or f"exit code {done.returncode}").splitlines()
-            raise LinkError(f"{self.port}: {words[-1]}")
-        return done.stdout
+        except Failed as failed:
+            raise LinkError(f"{self.port}: {failed}") from None
 
 
 def read_device(console: Console) -> Device:

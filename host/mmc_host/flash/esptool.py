@@ -12,7 +12,6 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -23,6 +22,7 @@ from mmc_host.errors import LinkError
 from mmc_host.flash import partitions
 from mmc_host.flash.image import Piece
 from mmc_host.flash.plan import Chip
+from mmc_host.flash.tools import Failed, TimedOut, run_tool
 
 _BAUD = 460_800  # what the cheapest USB bridges of such boards still do
 _CALL_TIMEOUT_S = 600.0
@@ -122,20 +122,10 @@ class Esptool:
     def _call(self, command: str, *arguments: str, after: str = "no-reset") -> str:
         line = [self._program, "--port", self.port, "--baud", str(_BAUD), "--after", after, command, *arguments]
         try:
-            done = subprocess.run(
-                line,
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                encoding="utf-8",
-                errors="replace",
-                timeout=_CALL_TIMEOUT_S,
-                check=False,
-            )
-        except subprocess.TimeoutExpired:
+            return run_tool(line, _CALL_TIMEOUT_S)
+        except TimedOut:
             raise LinkError(f"{self.port}: esptool {command} did not end within {_CALL_TIMEOUT_S:.0f} s") from None
-        if done.returncode:
-            words = (done.stderr.strip() or done.stdout.strip() or f"exit code {done.returncode}").splitlines()
-            what = next((one for one in words if "error" in one.lower()), words[-1])
+        except Failed as failed:
+            what = next((one for one in failed.lines if "error" in one.lower()), str(failed))
             hint = "if the board does not answer, hold its BOOT button while you try again"
-            raise LinkError(f"{self.port}: esptool {command}: {what.rstrip('.')}; {hint}")
-        return done.stdout
+            raise LinkError(f"{self.port}: esptool {command}: {what.rstrip('.')}; {hint}") from None
